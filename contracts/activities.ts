@@ -1,0 +1,167 @@
+import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
+import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
+import type { Issue, LogLine } from './outcome.ts';
+import type { ResourceType } from './resource.ts';
+import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
+
+/** Where a batch of capturing begins: the kinds still to list and, within the first of them, the page to go on with. */
+export interface CaptureCursor {
+  readonly types: readonly ResourceType[];
+  /** Namespace of each list request; [''] means the whole cluster. */
+  readonly listNamespaces: readonly string[];
+  /** Index into `listNamespaces` for the first kind. */
+  readonly namespaceIndex: number;
+  /** The server's token; '' at the beginning of a list. */
+  readonly continueToken: string;
+  /** Why the first kind's list had to leave the backup's revision; '' when it did not. */
+  readonly fallbackReason: string;
+}
+
+export interface BackupPlan {
+  readonly cluster: ClusterIdentity;
+  readonly repositoryId: string;
+  readonly revision: string;
+  /** The namespaces that the selection stands for, sorted. */
+  readonly namespaces: readonly string[];
+  /** Independent pieces of work, to be captured in parallel. */
+  readonly tasks: readonly CaptureCursor[];
+  readonly warnings: readonly Issue[];
+  /** Kinds that should be in the backup and cannot be (their API does not answer). */
+  readonly errors: readonly Issue[];
+}
+
+export interface CaptureInput {
+  readonly backup: BackupProjectInput;
+  readonly revision: string;
+  readonly namespaces: readonly string[];
+  readonly cursor: CaptureCursor;
+}
+
+export interface CaptureResult {
+  /** Segment id of the stored `CapturePart`; '' when nothing was captured. */
+  readonly part: string;
+  /** What is left of the task; absent when it is done. */
+  readonly next?: CaptureCursor;
+  readonly kinds: readonly CapturedKind[];
+  readonly sizes: BackupSizes;
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+}
+
+/** Cluster-scoped objects that the captured ones need. */
+export interface CaptureRelatedInput {
+  readonly backup: BackupProjectInput;
+  readonly revision: string;
+  readonly parts: readonly string[];
+}
+
+export interface VerifyStoredInput {
+  readonly location: string;
+  readonly parts: readonly string[];
+}
+
+export interface VerifyStoredResult {
+  readonly segments: number;
+  readonly packs: number;
+  readonly objects: number;
+}
+
+export interface CommitBackupInput {
+  readonly backup: BackupProjectInput;
+  readonly runId: string;
+  readonly plan: Pick<BackupPlan, 'cluster' | 'revision' | 'namespaces'>;
+  readonly parts: readonly string[];
+  readonly result: Omit<BackupProjectResult, 'sequence'>;
+  readonly log: readonly LogLine[];
+}
+
+export interface CommitBackupResult {
+  readonly sequence: number;
+}
+
+export interface BackupActivities {
+  /** Discovers, resolves the selection and fixes the revision. Writes nothing. */
+  planBackup(input: BackupProjectInput): Promise<BackupPlan>;
+  /** Lists one batch of objects and stores it. Idempotent: the same objects make the same packs. */
+  captureResources(input: CaptureInput): Promise<CaptureResult>;
+  captureRelated(input: CaptureRelatedInput): Promise<CaptureResult>;
+  /** Reads back what was stored: every pack is there with its size, every part can be read, counts agree. */
+  verifyStored(input: VerifyStoredInput): Promise<VerifyStoredResult>;
+  /** Writes the manifest, create-only. Run twice for one run id it returns the same sequence. */
+  commitBackup(input: CommitBackupInput): Promise<CommitBackupResult>;
+}
+
+/** A stretch of the backup's segments, in restore order, that one activity applies. */
+export interface RestoreBatch {
+  readonly wave: number;
+  /** First segment and number of segments, counted in the restore order of the whole selection. */
+  readonly from: number;
+  readonly segments: number;
+  readonly objects: number;
+}
+
+export interface RestorePreparation {
+  readonly batches: readonly RestoreBatch[];
+  readonly waves: readonly RestoreWave[];
+  readonly objectCount: number;
+  /** The API server's time when the restore began, ISO-8601: what is younger and bears our field manager is this restore's own work. */
+  readonly serverTime: string;
+  readonly warnings: readonly Issue[];
+}
+
+export interface RestoreWave {
+  readonly wave: number;
+  readonly title: string;
+  /** What the next wave needs before it may start. */
+  readonly awaits: 'nothing' | 'crds-established' | 'namespaces-active' | 'webhook-backends';
+}
+
+export interface ApplyBatchInput {
+  readonly restore: RestoreProjectInput;
+  readonly runId: string;
+  readonly serverTime: string;
+  readonly batch: RestoreBatch;
+}
+
+export interface ApplyBatchResult {
+  readonly counts: ActionCounts;
+  readonly failed: number;
+  /** Objects whose owners were not there yet; `relinkOwners` completes them. */
+  readonly unlinked: number;
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+}
+
+export interface AwaitReadyInput {
+  readonly restore: RestoreProjectInput;
+  readonly wave: RestoreWave;
+}
+
+export interface VerifyBatchInput {
+  readonly restore: RestoreProjectInput;
+  readonly batches: readonly RestoreBatch[];
+}
+
+export interface RecordRestoreInput {
+  readonly restore: RestoreProjectInput;
+  readonly runId: string;
+  readonly result: RestoreProjectResult;
+  readonly log: readonly LogLine[];
+}
+
+export interface RestoreActivities {
+  /** Reads the manifest, orders it into waves and batches, and with policy `fail` refuses when an object differs. Writes nothing. */
+  prepareRestore(input: RestoreProjectInput): Promise<RestorePreparation>;
+  /** Creates or updates the objects of one batch. Safe to repeat: what this restore made before is recognised. */
+  applyBatch(input: ApplyBatchInput): Promise<ApplyBatchResult>;
+  /** Waits, with heartbeats, until what the next wave depends on is ready. Returns warnings for what is not in time. */
+  awaitReady(input: AwaitReadyInput): Promise<readonly Issue[]>;
+  /** Adds the owner references that could not be set when an object was created. */
+  relinkOwners(input: ApplyBatchInput): Promise<ApplyBatchResult>;
+  /** Compares the live objects with what was captured. */
+  verifyRestored(input: VerifyBatchInput): Promise<VerificationReport>;
+  /** Keeps the account of the restore in the repository. */
+  recordRestore(input: RecordRestoreInput): Promise<void>;
+}
+
+export type HoldfastActivities = BackupActivities & RestoreActivities;

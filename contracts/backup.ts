@@ -1,0 +1,49 @@
+import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
+import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
+import type { Selection } from './selection.ts';
+
+/** Input of the workflow `backupProject`. Names only: credentials and keys are found by the worker. */
+export interface BackupProjectInput {
+  readonly name: string;
+  /** The cluster's name, as the worker's registry knows it. */
+  readonly cluster: string;
+  /** The location's name, as the worker's configuration knows it. */
+  readonly location: string;
+  readonly selection: Selection;
+}
+
+export interface BackupProjectResult {
+  readonly name: string;
+  readonly phase: RunPhase;
+  /** Position in the location's manifest chain; absent when nothing was committed. */
+  readonly sequence?: number;
+  readonly revision: string;
+  readonly cluster: ClusterIdentity;
+  readonly objectCount: number;
+  readonly kinds: readonly CapturedKind[];
+  readonly sizes: BackupSizes;
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+  readonly startedAt: string;
+  readonly completedAt: string;
+  readonly steps: readonly StepTiming[];
+}
+
+/** Answer of the query `progress` of a backup. */
+export interface BackupProgress {
+  readonly phase: RunPhase;
+  readonly step: string;
+  readonly objectsDone: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
+  readonly tasksDone: number;
+  readonly tasksTotal: number;
+  readonly warnings: number;
+  readonly errors: number;
+}
+
+/** Answer of the query `log` of every workflow: what happened so far, oldest first. */
+export type RunLog = readonly LogLine[];
+
+export const QUERY_PROGRESS = 'progress';
+export const QUERY_LOG = 'log';

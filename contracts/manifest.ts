@@ -1,0 +1,112 @@
+import type { Issue, LogLine, StepTiming } from './outcome.ts';
+import type { ResourceType } from './resource.ts';
+import type { Selection } from './selection.ts';
+
+/** The version of the stored format that this code writes; docs/repository-format.md specifies it. */
+export const FORMAT_VERSION = 1;
+
+/** A run of objects of one kind and namespace, stored as one segment: records in the server's order. */
+export interface SegmentRef {
+  /** Keyed hash of the plain content, lower-case hex. */
+  readonly id: string;
+  /** Number of objects inside. */
+  readonly count: number;
+}
+
+/** All captured objects of one kind in one namespace ('' when cluster-scoped). */
+export interface CapturedResource {
+  readonly type: ResourceType;
+  readonly namespace: string;
+  readonly count: number;
+  /** Bytes of JSON as the server sent them. */
+  readonly bytes: number;
+  readonly segments: readonly SegmentRef[];
+}
+
+/** What captured objects point at and a backup takes along when cluster resources are `auto`. Names, sorted, each once. */
+export interface CapturedReferences {
+  /** `plural.group` of the custom resources. */
+  readonly customResourceDefinitions: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly storageClasses: readonly string[];
+  readonly persistentVolumes: readonly string[];
+  readonly priorityClasses: readonly string[];
+  readonly clusterRoles: readonly string[];
+  /** `namespace/name`. */
+  readonly serviceAccounts: readonly string[];
+}
+
+/** The stored result of one capture activity: a segment of its own, so that it never travels through Temporal. */
+export interface CapturePart {
+  readonly resources: readonly CapturedResource[];
+  readonly references: CapturedReferences;
+}
+
+/** One kind of a backup, summed over its parts. */
+export interface CapturedKind {
+  readonly type: ResourceType;
+  readonly count: number;
+  readonly bytes: number;
+  /** The etcd revision at which this kind was listed. */
+  readonly revision: string;
+  /** Set when the kind could not be listed at the backup's revision: the reason, for people. */
+  readonly fallbackReason?: string;
+}
+
+export interface ClusterIdentity {
+  /** The kubeconfig context, or the name given to the cluster. */
+  readonly name: string;
+  /** uid of the namespace kube-system: the same cluster under another name is recognised by it. */
+  readonly uid: string;
+  /** gitVersion of the API server. */
+  readonly version: string;
+}
+
+/** Sizes of one backup, in bytes. */
+export interface BackupSizes {
+  /** JSON read from the API server. */
+  readonly read: number;
+  /** Bytes of new packs and indexes that this backup added to the location. */
+  readonly stored: number;
+  /** New segments and segments that the repository already had. */
+  readonly newSegments: number;
+  readonly knownSegments: number;
+}
+
+/** One recovery point. Written last and create-only: its presence is the commit. */
+export interface BackupManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'backup';
+  /** Unique within the location; given by the user or derived from the time. */
+  readonly name: string;
+  /** Temporal workflow id and run id of the run that made it. */
+  readonly runId: string;
+  readonly cluster: ClusterIdentity;
+  readonly selection: Selection;
+  /** Namespaces that the selection's globs stood for. */
+  readonly namespaces: readonly string[];
+  /** The etcd revision of the cut. */
+  readonly revision: string;
+  readonly startedAt: string;
+  readonly completedAt: string;
+  readonly phase: 'Completed' | 'PartiallyFailed';
+  readonly kinds: readonly CapturedKind[];
+  /** Segment ids of the `CapturePart`s, in a stable order. */
+  readonly parts: readonly string[];
+  readonly objectCount: number;
+  readonly sizes: BackupSizes;
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+  readonly steps: readonly StepTiming[];
+  readonly log: readonly LogLine[];
+}
+
+/** An entry of the chain that says that recovery points were removed on purpose. */
+export interface DeletionManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'deletion';
+  readonly deletedAt: string;
+  readonly deleted: readonly { readonly sequence: number; readonly hash: string; readonly name: string }[];
+}
+
+export type Manifest = BackupManifest | DeletionManifest;
