@@ -36,7 +36,7 @@ const RULES = {
   plugins: { may: ['contracts', 'domain', CLUSTER_PORT], why: 'plugins reach the cluster through its port only.' },
   sandbox: { may: ['contracts'], why: 'the sandbox starts processes and knows nothing of backups.' },
   activities: {
-    may: ['contracts', 'domain', 'repository', OBJECT_STORE_PORT, CLUSTER_PORT, 'plugins/plugin.ts'],
+    may: ['contracts', 'domain', 'repository', OBJECT_STORE_PORT, CLUSTER_PORT, 'kubernetes/readiness.ts', 'plugins/plugin.ts'],
     why: 'activities see ports, never drivers: workers/dependencies.ts constructs the adapters.',
   },
   workers: {
@@ -53,7 +53,7 @@ const RULES = {
       'sandbox',
       'workers/dependencies.ts',
       'workers/embedded.ts',
-      'workers/run-worker.ts',
+      'workers/serve.ts',
       'workers/configuration.ts',
     ],
     why: 'the CLI gets its adapters built from workers/dependencies.ts and talks to workflows by name, through Temporal.',
@@ -90,7 +90,10 @@ export default tseslint.config(
   importX.flatConfigs.typescript,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs'] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js', 'scripts/*.mjs', 'workers/*.cjs', 'test/support/*.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     plugins: { 'import-x': importX },
@@ -145,5 +148,6 @@ export default tseslint.config(
     files: ['test/**'],
     rules: { 'max-lines-per-function': 'off', 'max-lines': 'off', 'max-params': 'off', '@typescript-eslint/no-non-null-assertion': 'off' },
   },
-  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
 );

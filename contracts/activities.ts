@@ -3,6 +3,7 @@ import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine } from './outcome.ts';
 import type { ResourceType } from './resource.ts';
 import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
+import type { Selection } from './selection.ts';
 
 /** Where a batch of capturing begins: the kinds still to list and, within the first of them, the page to go on with. */
 export interface CaptureCursor {
@@ -19,12 +20,15 @@ export interface CaptureCursor {
 
 export interface BackupPlan {
   readonly cluster: ClusterIdentity;
-  readonly repositoryId: string;
+  /** The selection with every name of a kind as `plural.group`. */
+  readonly selection: Selection;
   readonly revision: string;
   /** The namespaces that the selection stands for, sorted. */
   readonly namespaces: readonly string[];
   /** Independent pieces of work, to be captured in parallel. */
   readonly tasks: readonly CaptureCursor[];
+  /** Cluster-scoped objects are found by following references from the captured ones, after the tasks. */
+  readonly followReferences: boolean;
   readonly warnings: readonly Issue[];
   /** Kinds that should be in the backup and cannot be (their API does not answer). */
   readonly errors: readonly Issue[];
@@ -32,8 +36,9 @@ export interface BackupPlan {
 
 export interface CaptureInput {
   readonly backup: BackupProjectInput;
+  /** The plan's. */
+  readonly selection: Selection;
   readonly revision: string;
-  readonly namespaces: readonly string[];
   readonly cursor: CaptureCursor;
 }
 
@@ -101,6 +106,8 @@ export interface RestoreBatch {
 }
 
 export interface RestorePreparation {
+  /** The backup's position in the manifest chain. */
+  readonly sequence: number;
   readonly batches: readonly RestoreBatch[];
   readonly waves: readonly RestoreWave[];
   readonly objectCount: number;
@@ -118,7 +125,7 @@ export interface RestoreWave {
 
 export interface ApplyBatchInput {
   readonly restore: RestoreProjectInput;
-  readonly runId: string;
+  readonly sequence: number;
   readonly serverTime: string;
   readonly batch: RestoreBatch;
 }
@@ -134,11 +141,14 @@ export interface ApplyBatchResult {
 
 export interface AwaitReadyInput {
   readonly restore: RestoreProjectInput;
+  readonly sequence: number;
   readonly wave: RestoreWave;
 }
 
 export interface VerifyBatchInput {
   readonly restore: RestoreProjectInput;
+  readonly sequence: number;
+  readonly serverTime: string;
   readonly batches: readonly RestoreBatch[];
 }
 

@@ -29,7 +29,7 @@ export const RETRYABLE_FAILURES: readonly FailureType[] = [FailureType.Unavailab
 
 /**
  * An error that a user can act on: what, where and what to do, in one line, without secrets. Adapters throw it; the one place that maps
- * it to Temporal's failures is activities/classify-failure.ts, and the one that maps it to exit codes is cli/exit-codes.ts.
+ * it to Temporal's failures is workers/classify-failure.ts, and the one that maps it to exit codes is cli/exit-codes.ts.
  */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';

@@ -52,6 +52,8 @@ export interface RestoreOptions {
   readonly includeControlled: boolean;
   readonly preserveNodePorts: boolean;
   readonly allow: readonly Allowance[];
+  /** How long a wave may wait for what the next one depends on, in milliseconds. */
+  readonly readinessTimeoutMs: number;
 }
 
 /** Input of the workflow `restoreProject`. */
@@ -130,3 +132,6 @@ export interface RestoreRecord extends RestoreProjectResult {
   readonly options: RestoreOptions;
   readonly log: readonly LogLine[];
 }
+
+/** Kind of record under which the accounts of restores are kept in the repository. */
+export const RESTORE_RECORDS = 'restore';

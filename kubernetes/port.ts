@@ -87,7 +87,14 @@ export interface WatchEvent {
   readonly object: JsonObject;
 }
 
-/** The list could not be served at the wanted revision (410 Gone, or a server that does not know exact lists); `reason` is for people. */
+/** The list could not be served at the wanted revision (410 Gone, or a server that does not know exact lists); the message is for people. */
 export class RevisionGone extends Error {
   override readonly name = 'RevisionGone';
+  /** Where to go on at a later revision, as the server offers it for an expired page token; '' to begin again. */
+  readonly continueToken: string;
+
+  constructor(message: string, continueToken = '') {
+    super(message);
+    this.continueToken = continueToken;
+  }
 }

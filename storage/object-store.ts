@@ -18,7 +18,10 @@ export interface ObjectStore {
    * Readers see all of it or nothing.
    */
   create(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
-  /** The whole object, or `range.length` bytes from `range.offset`. A short answer is `Unavailable`, never a short buffer. */
+  /**
+   * The whole object, or `range.length` bytes from `range.offset`; never a short buffer. An answer cut short on its way is `Unavailable`;
+   * an object that ends before the range does is `Damaged`, since trying again cannot help.
+   */
   read(key: string, range?: ByteRange, options?: CallOptions): Promise<Buffer>;
   /** Size and time of an object, or undefined when there is none. */
   stat(key: string, options?: CallOptions): Promise<StoredObject | undefined>;

@@ -1,0 +1,22 @@
+import type { ResourceType } from '../../contracts/resource.ts';
+
+/** Kinds that every supported API server has, by their stable versions. */
+export const NAMESPACES = clusterScoped({ group: '', kind: 'Namespace', resource: 'namespaces' });
+export const PERSISTENT_VOLUMES = clusterScoped({ group: '', kind: 'PersistentVolume', resource: 'persistentvolumes' });
+export const STORAGE_CLASSES = clusterScoped({ group: 'storage.k8s.io', kind: 'StorageClass', resource: 'storageclasses' });
+export const PRIORITY_CLASSES = clusterScoped({ group: 'scheduling.k8s.io', kind: 'PriorityClass', resource: 'priorityclasses' });
+export const CLUSTER_ROLES = clusterScoped({ group: 'rbac.authorization.k8s.io', kind: 'ClusterRole', resource: 'clusterroles' });
+export const CLUSTER_ROLE_BINDINGS = clusterScoped({
+  group: 'rbac.authorization.k8s.io',
+  kind: 'ClusterRoleBinding',
+  resource: 'clusterrolebindings',
+});
+export const CUSTOM_RESOURCE_DEFINITIONS = clusterScoped({
+  group: 'apiextensions.k8s.io',
+  kind: 'CustomResourceDefinition',
+  resource: 'customresourcedefinitions',
+});
+
+function clusterScoped(type: Pick<ResourceType, 'group' | 'kind' | 'resource'>): ResourceType {
+  return { ...type, version: 'v1', namespaced: false };
+}

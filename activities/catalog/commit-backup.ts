@@ -1,0 +1,32 @@
+import type { CommitBackupInput, CommitBackupResult } from '../../contracts/activities.ts';
+import { FORMAT_VERSION, type BackupManifest } from '../../contracts/manifest.ts';
+import { RunPhase } from '../../contracts/outcome.ts';
+import type { Repository } from '../../repository/repository.ts';
+
+/** Writes the manifest: from then on the backup exists. */
+export async function commitBackup(repository: Repository, input: CommitBackupInput): Promise<CommitBackupResult> {
+  const { backup, plan, result } = input;
+  const manifest: BackupManifest = {
+    formatVersion: FORMAT_VERSION,
+    type: 'backup',
+    name: backup.name,
+    runId: input.runId,
+    cluster: plan.cluster,
+    selection: backup.selection,
+    namespaces: plan.namespaces,
+    revision: plan.revision,
+    startedAt: result.startedAt,
+    completedAt: result.completedAt,
+    phase: result.phase === RunPhase.PartiallyFailed ? 'PartiallyFailed' : 'Completed',
+    kinds: result.kinds,
+    parts: [...input.parts].sort(),
+    objectCount: result.objectCount,
+    sizes: result.sizes,
+    warnings: result.warnings,
+    errors: result.errors,
+    steps: result.steps,
+    log: input.log,
+  };
+  const { sequence } = await repository.commit(manifest);
+  return { sequence };
+}

@@ -1,0 +1,211 @@
+import { Option, type Command } from 'commander';
+import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { LogLine } from '../../contracts/outcome.ts';
+import { backupWorkflowId } from '../../contracts/workflow-ids.ts';
+import type { BackupEntry } from '../../repository/chain-entries.ts';
+import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
+import { withClusterOptions, withLocation, withOutput, type ClusterOptions, type LocationOptions, type OutputOptions } from '../options.ts';
+import { backupDetails } from '../output/backup-text.ts';
+import { phase } from '../output/colours.ts';
+import { diffText } from '../output/diff-text.ts';
+import { note, printAnswer } from '../output/print.ts';
+import { age, bytes, count } from '../output/quantities.ts';
+import { table } from '../output/table.ts';
+import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { hasRuns, pickUpOpenRuns, withOrchestrator } from '../runs/orchestration.ts';
+import { listRuns, logOf, progressOf, type RunView } from '../runs/run-views.ts';
+import { detailOf } from '../runs/follow-run.ts';
+import { uiLink } from '../runs/start-run.ts';
+import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
+
+type GetOptions = LocationOptions & OutputOptions;
+type DescribeOptions = GetOptions & { readonly wait: boolean };
+type DiffOptions = GetOptions & ClusterOptions & { readonly live: boolean };
+type DeleteOptions = LocationOptions & { readonly confirm: boolean };
+
+/** The commands about backups that are there or under way. */
+export function addBackupQueries(backup: Command, done: (code: ExitCode) => void): void {
+  withOutput(withLocation(backup.command('get [names...]')))
+    .description('list recovery points, newest first')
+    .action(async (names: string[], options: GetOptions) => {
+      await get(names, options);
+    });
+  withOutput(withLocation(backup.command('describe <name>')))
+    .description('show one recovery point, or how far a running backup is')
+    .option('-w, --wait', 'follow a running backup until it has ended', false)
+    .action(async (name: string, options: DescribeOptions) => {
+      done(await describe(name, options));
+    });
+  withLocation(backup.command('logs <name>'))
+    .description("print a backup's log, also while it runs")
+    .action(async (name: string, options: LocationOptions) => {
+      await logs(name, options);
+    });
+  withOutput(withLocation(withClusterOptions(backup.command('diff <before> [after]'))))
+    .description('show what changed between two backups, or with --live since a backup')
+    .option('--live', 'compare with the cluster as it is now', false)
+    .action(async (before: string, after: string | undefined, options: DiffOptions) => {
+      await diff(before, after, options);
+    });
+  withLocation(backup.command('delete <names...>'))
+    .description('remove recovery points; the chain of manifests keeps a note of it')
+    .addOption(new Option('--confirm, --yes', 'do it without asking').default(false))
+    .action(async (names: string[], options: DeleteOptions) => {
+      await remove(names, options);
+    });
+}
+
+async function get(names: readonly string[], options: GetOptions): Promise<void> {
+  await withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const repository = await session.repository(location);
+    const entries = [...(await repository.backups())]
+      .reverse()
+      .filter(({ manifest }) => names.length === 0 || names.includes(manifest.name));
+    for (const name of names) if (!entries.some(({ manifest }) => manifest.name === name)) throw repositoryLacks(name, location);
+    const running = names.length === 0 ? await runningBackups(session, location) : [];
+    const now = Date.now();
+    printAnswer(options.output, {
+      data: { location, running, backups: entries.map((entry) => summary(entry)) },
+      names: entries.map(({ manifest }) => `backup/${manifest.name}`),
+      table: (wide) => {
+        const more = wide ? ['SEQUENCE', 'CLUSTER', 'REVISION', 'STORED'] : [];
+        const rows = entries.map(({ sequence, manifest }) => [
+          manifest.name,
+          phase(manifest.phase),
+          count(manifest.objectCount),
+          String(manifest.errors.length),
+          String(manifest.warnings.length),
+          age(manifest.startedAt, now),
+          location,
+          ...(wide ? [String(sequence), manifest.cluster.name, manifest.revision, bytes(manifest.sizes.stored)] : []),
+        ]);
+        const going = running.map((run) => [run.name, phase('Running'), '', '', '', age(run.startedAt, now), location]);
+        return table(['NAME', 'STATUS', 'OBJECTS', 'ERRORS', 'WARNINGS', 'AGE', 'LOCATION', ...more], [...going, ...rows]);
+      },
+    });
+  });
+  await pickUpOpenRuns();
+}
+
+function summary({ sequence, manifest }: BackupEntry): unknown {
+  const { name, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors } = manifest;
+  return { name, sequence, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors };
+}
+
+async function runningBackups(session: Session, location: string): Promise<readonly RunView[]> {
+  if (!(await hasRuns())) return [];
+  const runs = await withOrchestrator(session.configuration, undefined, (orchestrator) => listRuns(orchestrator, 'backup', false));
+  return runs.filter((run) => run.location === location);
+}
+
+async function describe(name: string, options: DescribeOptions): Promise<ExitCode> {
+  const code = await withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const repository = await session.repository(location);
+    const stored = (await repository.backups()).find(({ manifest }) => manifest.name === name);
+    if (stored) return showStored(stored, options);
+    if (!(await hasRuns())) throw repositoryLacks(name, location);
+    return withOrchestrator(session.configuration, undefined, async (orchestrator) => {
+      const handle = orchestrator.client.workflow.getHandle(backupWorkflowId(location, name));
+      const description = await handle.describe().catch(() => undefined);
+      if (!description) throw repositoryLacks(name, location);
+      if (options.wait) {
+        return followOrLeave({ orchestrator, handle, wait: true, timeoutMs: 0, noun: 'backup', name }, () => ExitCode.Done);
+      }
+      const progress = await progressOf(handle);
+      process.stdout.write(`backup "${name}" ${description.status.name}${progress ? `, ${progress.step}: ${detailOf(progress)}` : ''}\n`);
+      const link = uiLink(orchestrator, handle.workflowId, description.runId);
+      if (link !== '') note(link);
+      return ExitCode.Done;
+    });
+  });
+  if (code === ExitCode.Done && options.wait) return describe(name, { ...options, wait: false });
+  await pickUpOpenRuns();
+  return code;
+}
+
+function showStored(stored: BackupEntry, options: OutputOptions): ExitCode {
+  const { sequence, manifest } = stored;
+  printAnswer(options.output, {
+    data: { sequence, ...manifest },
+    names: [`backup/${manifest.name}`],
+    table: (wide) => backupDetails(sequence, manifest, wide),
+  });
+  return exitCodeOfPhase(manifest.phase);
+}
+
+async function logs(name: string, options: LocationOptions): Promise<void> {
+  await withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const repository = await session.repository(location);
+    const stored = (await repository.backups()).find(({ manifest }) => manifest.name === name);
+    if (stored) {
+      printLog(stored.manifest.log);
+      return;
+    }
+    if (!(await hasRuns())) throw repositoryLacks(name, location);
+    await withOrchestrator(session.configuration, undefined, async (orchestrator) => {
+      const log = await logOf(orchestrator.client.workflow.getHandle(backupWorkflowId(location, name)));
+      if (!log) throw repositoryLacks(name, location);
+      printLog(log);
+    });
+  });
+  await pickUpOpenRuns();
+}
+
+export function printLog(log: readonly LogLine[]): void {
+  for (const { time, level, message } of log) process.stdout.write(`${time} ${level.padEnd(5)} ${message}\n`);
+}
+
+async function diff(before: string, after: string | undefined, options: DiffOptions): Promise<void> {
+  if (options.live === (after !== undefined)) {
+    throw new HoldfastError(FailureType.BadInput, 'backup diff compares two backups, or one with --live', {
+      advice: 'write `backup diff A B` or `backup diff A --live`',
+    });
+  }
+  const cluster = options.live ? await namedCluster(options) : undefined;
+  await withSession(async (session) => {
+    if (cluster) await reachableCluster(session, cluster);
+    const location = session.locationName(options.location);
+    const result = await session.services.diff({ location, before, after: cluster ? { cluster: cluster.name } : { backup: after ?? '' } });
+    printAnswer(options.output, {
+      data: result,
+      names: [...result.added, ...result.removed, ...result.changed.map(({ object }) => object)].map(({ kind, namespace, name }) =>
+        [namespace, kind, name].filter(Boolean).join('/'),
+      ),
+      table: () => diffText(result),
+    });
+  }, cluster);
+}
+
+async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
+  if (!options.confirm && !process.stdin.isTTY) {
+    throw new HoldfastError(FailureType.BadInput, 'backup delete asks before it deletes, and there is no terminal to ask on', {
+      advice: 'add --confirm',
+    });
+  }
+  await withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const repository = await session.repository(location);
+    const known = new Set((await repository.backups()).map(({ manifest }) => manifest.name));
+    for (const name of names) if (!known.has(name)) throw repositoryLacks(name, location);
+    if (!options.confirm && !(await agreed(`delete ${names.join(', ')} from location ${location}? [y/N] `))) return;
+    await repository.deleteBackups(names);
+    for (const name of names) process.stdout.write(`backup "${name}" deleted\n`);
+  });
+}
+
+async function agreed(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+function repositoryLacks(name: string, location: string): HoldfastError {
+  return new HoldfastError(FailureType.NotFound, `backup "${name}" is not in location ${location}`, {
+    advice: 'see `holdfast backup get`',
+  });
+}

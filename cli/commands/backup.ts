@@ -1,0 +1,153 @@
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import type { BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
+import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import { backupWorkflowId } from '../../contracts/workflow-ids.ts';
+import { defaultName, nameProblem } from '../../domain/plan/names.ts';
+import { validateSelection } from '../../domain/selection/validate-selection.ts';
+import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
+import {
+  durationOption,
+  selectionOf,
+  withClusterOptions,
+  withLocation,
+  withOutput,
+  withSelection,
+  type ClusterOptions,
+  type LocationOptions,
+  type OutputOptions,
+  type SelectionOptions,
+} from '../options.ts';
+import { backupResultText } from '../output/backup-text.ts';
+import { note, printAnswer } from '../output/print.ts';
+import { bytes, count } from '../output/quantities.ts';
+import { table } from '../output/table.ts';
+import { resourceKey } from '../../domain/resource/identity.ts';
+import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { withOrchestrator } from '../runs/orchestration.ts';
+import { startRun, uiLink } from '../runs/start-run.ts';
+import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
+import { addBackupQueries } from './backup-queries.ts';
+
+type PlanOptions = ClusterOptions & LocationOptions & OutputOptions & SelectionOptions;
+interface CreateOptions extends PlanOptions {
+  readonly wait: boolean;
+  readonly timeout: number;
+}
+
+export function backupCommand(program: Command, done: (code: ExitCode) => void): void {
+  const backup = program.command('backup').description('recovery points: plan, create, look at, compare, delete');
+
+  withOutput(withSelection(withLocation(withClusterOptions(backup.command('plan')))))
+    .description('show what a backup would take, without writing anything')
+    .action(async (options: PlanOptions) => {
+      await plan(options);
+    });
+
+  withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]')))))
+    .description('make a recovery point')
+    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
+    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
+    .action(async (name: string | undefined, options: CreateOptions) => {
+      done(await create(name, options));
+    });
+
+  addBackupQueries(backup, done);
+}
+
+async function plan(options: PlanOptions): Promise<void> {
+  const cluster = await namedCluster(options);
+  await withSession(async (session) => {
+    await reachableCluster(session, cluster);
+    const input: BackupProjectInput = {
+      name: 'plan',
+      cluster: cluster.name,
+      location: options.location,
+      selection: checkedSelection(options),
+    };
+    const preview = await session.services.previewBackup(input);
+    for (const issue of [...preview.plan.warnings, ...preview.plan.errors]) note(`warning: ${issue.message}`);
+    for (const { type, error } of preview.failed) note(`warning: ${resourceKey(type)}: ${error.message}`);
+    const total = preview.kinds.reduce((sum, kind) => sum + kind.count, 0);
+    printAnswer(options.output, {
+      data: {
+        cluster: preview.plan.cluster,
+        revision: preview.plan.revision,
+        namespaces: preview.plan.namespaces,
+        kinds: preview.kinds,
+        objectCount: total,
+        warnings: preview.plan.warnings,
+        errors: preview.plan.errors,
+      },
+      names: preview.kinds.map(({ type }) => resourceKey(type)),
+      table: () => {
+        const rows = preview.kinds.map((kind) => [
+          resourceKey(kind.type),
+          kind.type.namespaced ? 'namespaced' : 'cluster',
+          count(kind.count),
+          bytes(kind.bytes),
+        ]);
+        const summary = `${count(total)} objects of ${preview.kinds.length} kinds in ${preview.plan.namespaces.length} namespaces at revision ${preview.plan.revision}`;
+        return `${table(['KIND', 'SCOPE', 'OBJECTS', 'SIZE'], rows)}\n\n${summary}; nothing was written`;
+      },
+    });
+  }, cluster);
+}
+
+async function create(given: string | undefined, options: CreateOptions): Promise<ExitCode> {
+  const name = checkedName('backup', given ?? defaultName('backup', new Date().toISOString()));
+  const selection = checkedSelection(options);
+  const cluster = await namedCluster(options);
+  return withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const input: BackupProjectInput = { name, cluster: cluster.name, location, selection };
+    if (options.output === 'yaml' || options.output === 'json') {
+      process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
+      return 0;
+    }
+    await refuseKnownName(session, location, name);
+    return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
+      if (orchestrator.embedded) await reachableCluster(session, cluster);
+      const workflowId = backupWorkflowId(location, name);
+      const handle = await startRun(orchestrator, {
+        workflow: 'backupProject',
+        workflowId,
+        kind: 'backup',
+        name,
+        location,
+        cluster,
+        input,
+      });
+      const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
+      note(`backup "${name}" started${link === '' ? '' : `: ${link}`}`);
+      return followOrLeave({ orchestrator, handle, wait: options.wait, timeoutMs: options.timeout, noun: 'backup', name }, (ended) => {
+        const result = ended as BackupProjectResult;
+        printAnswer(options.output, { data: result, names: [`backup/${result.name}`], table: () => backupResultText(result) });
+        return exitCodeOfPhase(result.phase);
+      });
+    });
+  }, cluster);
+}
+
+/** Two backups of one name in a location cannot be; better said before the work than after it. */
+async function refuseKnownName(session: Session, location: string, name: string): Promise<void> {
+  const repository = await session.repository(location);
+  const known = (await repository.backups()).find((entry) => entry.manifest.name === name);
+  if (!known) return;
+  throw new HoldfastError(FailureType.AlreadyExists, `backup "${name}" exists in location ${location}`, {
+    advice: 'choose another name, or leave it out',
+  });
+}
+
+export function checkedName(what: string, name: string): string {
+  const problem = nameProblem(what, name);
+  if (problem !== '') throw new HoldfastError(FailureType.BadInput, problem);
+  return name;
+}
+
+export function checkedSelection(options: SelectionOptions): ReturnType<typeof selectionOf> {
+  const selection = selectionOf(options);
+  const problems = validateSelection(selection);
+  if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
+  return selection;
+}

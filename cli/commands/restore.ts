@@ -1,0 +1,182 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { stringify } from 'yaml';
+import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import {
+  Allowance,
+  ConflictPolicy,
+  type PlannedObject,
+  type RestoreProjectInput,
+  type RestoreProjectResult,
+} from '../../contracts/restore.ts';
+import { restoreWorkflowId } from '../../contracts/workflow-ids.ts';
+import { mappingProblems } from '../../domain/plan/mapping.ts';
+import { defaultName } from '../../domain/plan/names.ts';
+import { countAction, emptyCounts } from '../../domain/plan/outcome.ts';
+import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
+import {
+  commaList,
+  durationOption,
+  withClusterOptions,
+  withLocation,
+  withOutput,
+  withSelection,
+  type ClusterOptions,
+  type LocationOptions,
+  type OutputOptions,
+  type SelectionOptions,
+} from '../options.ts';
+import { note, printAnswer } from '../output/print.ts';
+import { planText, restoreResultText } from '../output/restore-text.ts';
+import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { withOrchestrator } from '../runs/orchestration.ts';
+import { startRun, uiLink } from '../runs/start-run.ts';
+import { namedCluster, reachableCluster, withSession, type NamedCluster } from '../session.ts';
+import { checkedName, checkedSelection } from './backup.ts';
+import { addRestoreQueries } from './restore-queries.ts';
+
+interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions {
+  readonly fromBackup: string;
+  readonly namespaceMappings: Readonly<Record<string, string>>;
+  readonly existing: ConflictPolicy;
+  /** Velero's word for it: none is skip. */
+  readonly existingResourcePolicy?: 'none' | 'update';
+  readonly includeControlled: boolean;
+  readonly preserveNodeports: boolean;
+  readonly allow: readonly Allowance[];
+  readonly readinessTimeout: number;
+}
+
+interface CreateOptions extends PlanOptions {
+  readonly wait: boolean;
+  readonly timeout: number;
+}
+
+export function restoreCommand(program: Command, done: (code: ExitCode) => void): void {
+  const restore = program.command('restore').description('bring a backup, or a part of it, into a cluster');
+
+  withRestoreOptions(restore.command('plan'))
+    .description('show what a restore would do, object by object, without doing it')
+    .action(async (options: PlanOptions) => {
+      await plan(options);
+    });
+
+  withRestoreOptions(restore.command('create [name]'))
+    .description('restore, then compare the cluster with the backup')
+    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
+    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
+    .action(async (name: string | undefined, options: CreateOptions) => {
+      done(await create(name, options));
+    });
+
+  addRestoreQueries(restore, done);
+}
+
+function withRestoreOptions(command: Command): Command {
+  return withOutput(withSelection(withLocation(withClusterOptions(command))))
+    .requiredOption('--from-backup <name>', 'the backup to restore')
+    .option('--namespace-mappings <old:new>', 'restore into other namespaces (comma-separated, repeatable)', mappings, {})
+    .addOption(
+      new Option('--existing <policy>', 'what to do with objects that are there and differ')
+        .choices(Object.values(ConflictPolicy))
+        .default(ConflictPolicy.Skip),
+    )
+    .addOption(new Option('--existing-resource-policy <policy>', 'the same, as Velero spells it').choices(['none', 'update']).hideHelp())
+    .option('--include-controlled', 'also restore what a controller would make again (pods of a ReplicaSet ...)', false)
+    .option('--preserve-nodeports', 'keep the node ports of services', false)
+    .option('--allow <what>', `restore what the policy gate holds back: ${Object.values(Allowance).join(', ')}`, allowances, [])
+    .option('--readiness-timeout <time>', 'how long to wait where later objects depend on earlier ones', durationOption, 120_000);
+}
+
+async function plan(options: PlanOptions): Promise<void> {
+  const cluster = await namedCluster(options);
+  await withSession(async (session) => {
+    const input = inputOf('plan', cluster, { ...options, location: session.locationName(options.location) });
+    await reachableCluster(session, cluster);
+    const planned: PlannedObject[] = [];
+    let counts = emptyCounts();
+    for await (const line of session.services.previewRestore(input)) {
+      planned.push(line);
+      counts = countAction(counts, line.action);
+    }
+    printAnswer(options.output, {
+      data: { backup: input.backup, cluster: cluster.name, options: input.options, counts, objects: planned },
+      names: planned.map(
+        ({ action, object }) => `${action} ${[object.namespace, object.kind, object.name].filter((part) => part !== '').join('/')}`,
+      ),
+      table: (wide) => planText(planned, counts, wide),
+    });
+  }, cluster);
+}
+
+async function create(given: string | undefined, options: CreateOptions): Promise<ExitCode> {
+  const name = checkedName('restore', given ?? defaultName('restore', new Date().toISOString()));
+  const cluster = await namedCluster(options);
+  return withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const input = inputOf(name, cluster, { ...options, location });
+    if (options.output === 'yaml' || options.output === 'json') {
+      process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
+      return 0;
+    }
+    await (await session.repository(location)).findBackup(options.fromBackup);
+    return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
+      if (orchestrator.embedded) await reachableCluster(session, cluster);
+      const workflowId = restoreWorkflowId(cluster.name, name);
+      const handle = await startRun(orchestrator, {
+        workflow: 'restoreProject',
+        workflowId,
+        kind: 'restore',
+        name,
+        location,
+        cluster,
+        input,
+      });
+      const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
+      note(`restore "${name}" of backup "${options.fromBackup}" started${link === '' ? '' : `: ${link}`}`);
+      return followOrLeave({ orchestrator, handle, wait: options.wait, timeoutMs: options.timeout, noun: 'restore', name }, (ended) => {
+        const result = ended as RestoreProjectResult;
+        printAnswer(options.output, { data: result, names: [`restore/${result.name}`], table: () => restoreResultText(result) });
+        return exitCodeOfPhase(result.phase);
+      });
+    });
+  }, cluster);
+}
+
+function inputOf(name: string, cluster: NamedCluster, options: PlanOptions): RestoreProjectInput {
+  const problems = mappingProblems(options.namespaceMappings);
+  if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
+  return {
+    name,
+    backup: options.fromBackup,
+    cluster: cluster.name,
+    location: options.location,
+    options: {
+      selection: checkedSelection(options),
+      namespaceMapping: options.namespaceMappings,
+      conflictPolicy: options.existingResourcePolicy === 'update' ? ConflictPolicy.Update : options.existing,
+      includeControlled: options.includeControlled,
+      preserveNodePorts: options.preserveNodeports,
+      allow: options.allow,
+      readinessTimeoutMs: options.readinessTimeout,
+    },
+  };
+}
+
+function mappings(value: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const pairs = commaList(value, []).map((pair): [string, string] => {
+    const [from, to, ...rest] = pair.split(':');
+    if (!from || !to || rest.length > 0) throw new InvalidArgumentError(`"${pair}" is not old:new`);
+    return [from, to];
+  });
+  return { ...earlier, ...Object.fromEntries(pairs) };
+}
+
+function allowances(value: string, earlier: readonly Allowance[]): readonly Allowance[] {
+  const known = Object.values(Allowance);
+  const named = commaList(value, []).map((word) => {
+    const allowance = known.find((candidate) => candidate === word);
+    if (!allowance) throw new InvalidArgumentError(`"${word}" is none of ${known.join(', ')}`);
+    return allowance;
+  });
+  return [...earlier, ...named];
+}

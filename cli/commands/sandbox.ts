@@ -1,0 +1,90 @@
+import { Option, type Command } from 'commander';
+import { upSandbox } from '../../sandbox/control-plane.ts';
+import { downSandbox, listSandboxes, sandboxStatus, type SandboxStatus } from '../../sandbox/sandbox-status.ts';
+import { withOutput, type OutputOptions } from '../options.ts';
+import { note, printAnswer, type Answer } from '../output/print.ts';
+import { duration } from '../output/quantities.ts';
+import { StatusLine } from '../output/status-line.ts';
+import { table } from '../output/table.ts';
+import { toolProgress } from '../runs/orchestration.ts';
+
+interface NameOption {
+  readonly name: string;
+}
+
+export function sandboxCommand(program: Command): void {
+  const sandbox = program
+    .command('sandbox')
+    .description('a disposable control plane on this machine: etcd, kube-apiserver, kube-controller-manager, Temporal');
+  const named = (command: Command): Command => command.option('--name <name>', 'which sandbox', 'default');
+  withOutput(named(sandbox.command('up')))
+    .description('start it; tools that are not here yet are found, downloaded or built')
+    .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
+    .action(async (options: NameOption & OutputOptions & { readonly temporal: boolean }) => {
+      await up(options);
+    });
+  named(sandbox.command('down'))
+    .description('stop it; its data is kept')
+    .option('--purge', 'remove its data, too', false)
+    .action(async (options: NameOption & { readonly purge: boolean }) => {
+      await downSandbox({ name: options.name, purge: options.purge });
+      process.stdout.write(`sandbox "${options.name}" stopped${options.purge ? ', its data removed' : ''}\n`);
+    });
+  withOutput(sandbox.command('status').option('--name <name>', 'which sandbox (default: all)'))
+    .description('show what runs')
+    .action(async (options: Partial<NameOption> & OutputOptions) => {
+      const found = options.name === undefined ? await listSandboxes() : [await sandboxStatus({ name: options.name })];
+      printAnswer(options.output, statusAnswer(found));
+    });
+}
+
+async function up(options: NameOption & OutputOptions & { readonly temporal: boolean }): Promise<void> {
+  const status = new StatusLine();
+  const started = performance.now();
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    stop.abort(new Error('interrupted'));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    const sandbox = await upSandbox({
+      name: options.name,
+      withTemporal: options.temporal,
+      progress: toolProgress(status),
+      signal: stop.signal,
+    });
+    status.clear();
+    note(`sandbox "${options.name}" is up after ${duration(performance.now() - started)}`);
+    printAnswer(options.output, {
+      data: sandbox,
+      names: [`sandbox/${options.name}`],
+      table: () =>
+        [
+          `export KUBECONFIG=${sandbox.kubeconfigPath}`,
+          ...(sandbox.temporalAddress === undefined ? [] : [`export TEMPORAL_ADDRESS=${sandbox.temporalAddress}`]),
+          ...(sandbox.temporalUi === undefined ? [] : [`export TEMPORAL_UI_URL=${sandbox.temporalUi}`]),
+        ].join('\n'),
+    });
+  } finally {
+    status.clear();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function statusAnswer(found: readonly SandboxStatus[]): Answer {
+  return {
+    data: found,
+    names: found.map(({ name }) => `sandbox/${name}`),
+    table: () =>
+      table(
+        ['NAME', 'SERVERS', 'API SERVER', 'TEMPORAL', 'FOLDER'],
+        found.map((sandbox) => [
+          sandbox.name,
+          sandbox.servers.map((server) => `${server.name}:${server.pid === undefined ? 'stopped' : server.pid}`).join(' '),
+          sandbox.apiServer,
+          sandbox.temporalAddress ?? '',
+          sandbox.folder,
+        ]),
+      ),
+  };
+}

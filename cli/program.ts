@@ -1,0 +1,60 @@
+import { Command } from 'commander';
+import { ExitCode } from './exit-codes.ts';
+import { packageVersion, versionCommand } from './commands/version.ts';
+
+/** Commands whose code is loaded only when they are used: a command line that starts at once is a feature. */
+const COMMANDS: Readonly<Record<string, (program: Command, done: (code: ExitCode) => void) => Promise<void>>> = {
+  backup: async (program, done) => {
+    (await import('./commands/backup.ts')).backupCommand(program, done);
+  },
+  restore: async (program, done) => {
+    (await import('./commands/restore.ts')).restoreCommand(program, done);
+  },
+  location: async (program) => {
+    (await import('./commands/location.ts')).locationCommand(program);
+  },
+  repository: async (program) => {
+    (await import('./commands/repository.ts')).repositoryCommand(program);
+  },
+  worker: async (program) => {
+    (await import('./commands/worker.ts')).workerCommand(program);
+  },
+  sandbox: async (program) => {
+    (await import('./commands/sandbox.ts')).sandboxCommand(program);
+  },
+  doctor: async (program, done) => {
+    (await import('./commands/doctor.ts')).doctorCommand(program, done);
+  },
+  completion: async (program) => {
+    (await import('./commands/completion.ts')).completionCommand(program);
+  },
+};
+
+/** Builds the command line for `words` and runs it. Resolves with the exit code; rejects with what went wrong. */
+export async function runProgram(words: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.Done;
+  const done = (ended: ExitCode): void => {
+    code = ended;
+  };
+  const program = new Command('holdfast')
+    .description('disaster recovery for Kubernetes that finishes what it starts')
+    .version(packageVersion(), '-V, --version')
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride();
+  versionCommand(program);
+  const [noun = ''] = words;
+  const wanted = noun === 'version' ? [] : noun in COMMANDS ? [noun] : Object.keys(COMMANDS);
+  for (const name of wanted) await COMMANDS[name]?.(program, done);
+  inheritSettings(program);
+  await program.parseAsync(words, { from: 'user' });
+  return code;
+}
+
+/** Commander copies these to commands made after they are set, not to those added with `command()` of a command. */
+function inheritSettings(command: Command): void {
+  for (const sub of command.commands) {
+    sub.copyInheritedSettings(command);
+    inheritSettings(sub);
+  }
+}

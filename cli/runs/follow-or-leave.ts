@@ -1,0 +1,45 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Orchestrator } from '../../workers/embedded.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { note } from '../output/print.ts';
+import { followRun, StoppedFollowing } from './follow-run.ts';
+
+export interface Following {
+  readonly orchestrator: Orchestrator;
+  readonly handle: WorkflowHandle;
+  readonly wait: boolean;
+  readonly timeoutMs: number;
+  readonly noun: 'backup' | 'restore';
+  readonly name: string;
+}
+
+/**
+ * Sees a run through, or leaves it to the workers of the user's own Temporal server. Where this process is the worker it always stays: there
+ * is nobody else to do the work.
+ */
+export async function followOrLeave(following: Following, ended: (result: unknown) => ExitCode): Promise<ExitCode> {
+  const { orchestrator, handle, wait, timeoutMs, noun, name } = following;
+  if (!orchestrator.embedded && !wait) {
+    note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
+    return ExitCode.Done;
+  }
+  try {
+    const result = await followRun(handle, { timeoutMs });
+    await orchestrator.openRuns.remove(handle.workflowId);
+    return ended(result);
+  } catch (error) {
+    if (!(error instanceof StoppedFollowing)) {
+      await forgetEnded(orchestrator, handle);
+      throw error;
+    }
+    const how = orchestrator.embedded ? 'the next holdfast command, or `holdfast worker run`, goes on with it' : 'it goes on';
+    note(`${error.why === 'interrupted' ? 'interrupted' : 'timed out waiting'}: ${noun} "${name}" is not finished; ${how}`);
+    return error.why === 'interrupted' ? ExitCode.Interrupted : ExitCode.TimedOut;
+  }
+}
+
+/** A run that failed has ended too; one that merely cannot be reached has not. */
+async function forgetEnded({ openRuns }: Orchestrator, handle: WorkflowHandle): Promise<void> {
+  const description = await handle.describe().catch(() => undefined);
+  if (description && description.status.name !== 'RUNNING') await openRuns.remove(handle.workflowId);
+}

@@ -1,0 +1,84 @@
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import { QUERY_PROGRESS, type BackupProgress } from '../../contracts/backup.ts';
+import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { RestoreProgress } from '../../contracts/restore.ts';
+import { bytes, count } from '../output/quantities.ts';
+import { StatusLine } from '../output/status-line.ts';
+
+const POLL_MS = 300;
+
+/** How following a run ended, other than by its own result. */
+export class StoppedFollowing extends Error {
+  override readonly name = 'StoppedFollowing';
+  readonly why: 'interrupted' | 'timed-out';
+
+  constructor(why: 'interrupted' | 'timed-out') {
+    super(why);
+    this.why = why;
+  }
+}
+
+export interface FollowOptions {
+  /** 0 waits as long as it takes. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Shows a run's progress until it ends, and returns its result. A run that failed throws its own failure. Ctrl-C and the timeout stop the
+ * following, never the run.
+ */
+export async function followRun(handle: WorkflowHandle, { timeoutMs }: FollowOptions): Promise<unknown> {
+  const status = new StatusLine();
+  const stop = Promise.withResolvers<never>();
+  const interrupt = (): void => {
+    stop.reject(new StoppedFollowing('interrupted'));
+  };
+  const timeout =
+    timeoutMs > 0
+      ? setTimeout(() => {
+          stop.reject(new StoppedFollowing('timed-out'));
+        }, timeoutMs)
+      : undefined;
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const poll = setInterval(() => void showProgress(handle, status), POLL_MS);
+  try {
+    return await Promise.race<unknown>([handle.result(), stop.promise]);
+  } catch (error) {
+    throw failureOf(error);
+  } finally {
+    clearInterval(poll);
+    clearTimeout(timeout);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    status.clear();
+  }
+}
+
+async function showProgress(handle: WorkflowHandle, status: StatusLine): Promise<void> {
+  try {
+    const progress = await handle.query<BackupProgress | RestoreProgress>(QUERY_PROGRESS);
+    status.show(progress.step, detailOf(progress));
+  } catch {
+    // No worker answers just now; the result will come when one does.
+  }
+}
+
+/** One line about how far a run is. */
+export function detailOf(progress: BackupProgress | RestoreProgress): string {
+  const problems = progress.errors > 0 ? `, ${count(progress.errors)} errors` : '';
+  if ('wave' in progress) return `${count(progress.objectsDone)} of ${count(progress.objectsTotal)} objects${problems}`;
+  return `${count(progress.objectsDone)} objects, ${bytes(progress.bytesRead)} read, ${bytes(progress.bytesStored)} stored${problems}`;
+}
+
+/** Temporal's wrapping removed: what the run itself said. */
+function failureOf(error: unknown): unknown {
+  if (!(error instanceof WorkflowFailedError)) return error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) {
+    const known = Object.values(FailureType).find((type) => type === cause.type);
+    return new HoldfastError(known ?? FailureType.Unavailable, cause.message, { cause });
+  }
+  if (cause instanceof CancelledFailure) return new HoldfastError(FailureType.Conflict, 'the run was cancelled');
+  if (cause instanceof TerminatedFailure) return new HoldfastError(FailureType.Conflict, 'the run was terminated');
+  return error;
+}

@@ -1,0 +1,57 @@
+import { WorkflowExecutionAlreadyStartedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
+import { clusterTaskQueue } from '../../contracts/workflow-ids.ts';
+import type { Orchestrator } from '../../workers/embedded.ts';
+import type { NamedCluster } from '../session.ts';
+
+export interface RunRequest {
+  readonly workflow: 'backupProject' | 'restoreProject';
+  readonly workflowId: string;
+  readonly kind: 'backup' | 'restore';
+  readonly name: string;
+  readonly location: string;
+  readonly cluster: NamedCluster;
+  /** The workflow's one argument. */
+  readonly input: unknown;
+}
+
+/** Starts a run. One of the same name that is still going is `AlreadyExists`; on the embedded server the run is noted, so that it is never lost. */
+export async function startRun(orchestrator: Orchestrator, request: RunRequest): Promise<WorkflowHandleWithFirstExecutionRunId> {
+  const { workflowId, cluster } = request;
+  if (orchestrator.embedded) await orchestrator.openRuns.note({ workflowId, cluster: cluster.name, access: cluster.access });
+  try {
+    return await orchestrator.client.workflow.start(request.workflow, {
+      workflowId,
+      taskQueue: clusterTaskQueue(cluster.name),
+      args: [request.input],
+      staticSummary: `${request.kind} ${request.name}`,
+      typedSearchAttributes: searchAttributes(request),
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new HoldfastError(FailureType.AlreadyExists, `${request.kind} "${request.name}" is running already`, {
+      advice: `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
+      cause: error,
+    });
+  }
+}
+
+/** Temporal's web page of a run; '' when no UI is known. */
+export function uiLink(orchestrator: Pick<Orchestrator, 'uiUrl' | 'namespace'>, workflowId: string, runId: string): string {
+  if (orchestrator.uiUrl === '') return '';
+  return `${orchestrator.uiUrl}/namespaces/${orchestrator.namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}/history`;
+}
+
+function searchAttributes({ kind, name, location, cluster }: RunRequest): TypedSearchAttributes {
+  const keyword = (attribute: string, value: string) => ({ key: defineSearchAttributeKey(attribute, SearchAttributeType.KEYWORD), value });
+  return new TypedSearchAttributes([
+    keyword(SEARCH_ATTRIBUTES.kind, kind),
+    keyword(SEARCH_ATTRIBUTES.cluster, cluster.name),
+    keyword(SEARCH_ATTRIBUTES.location, location),
+    keyword(SEARCH_ATTRIBUTES.name, name),
+    keyword(SEARCH_ATTRIBUTES.phase, 'Running'),
+    keyword(SEARCH_ATTRIBUTES.needsAttention, 'false'),
+  ]);
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { BackupManifest, DeletionManifest, Manifest } from '../contracts/manifest.ts';
+import { damaged, newerFormat } from './failures.ts';
+
+/**
+ * The shapes of the repository's own JSON documents. They are authentic when they come here, so this guards against mistakes of writers,
+ * not against attackers; what is unknown is dropped.
+ */
+
+const text = z.string();
+const count = z.number().int().nonnegative();
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const texts = z.array(text);
+
+const resourceType = z.object({ group: text, version: text, kind: text, resource: text, namespaced: z.boolean() });
+const issue = z.object({
+  code: text,
+  message: text,
+  object: z.object({ apiVersion: text, kind: text, namespace: text, name: text }).exactOptional(),
+  advice: text.exactOptional(),
+});
+const selection = z.object({
+  includedNamespaces: texts,
+  excludedNamespaces: texts,
+  includedResources: texts,
+  excludedResources: texts,
+  labelSelector: text,
+  orLabelSelectors: texts,
+  clusterResources: z.enum(['auto', 'include', 'exclude']),
+  objects: texts,
+});
+
+const backup = z.object({
+  formatVersion: z.literal(1),
+  type: z.literal('backup'),
+  name: text,
+  runId: text,
+  cluster: z.object({ name: text, uid: text, version: text }),
+  selection,
+  namespaces: texts,
+  revision: text,
+  startedAt: text,
+  completedAt: text,
+  phase: z.enum(['Completed', 'PartiallyFailed']),
+  kinds: z.array(z.object({ type: resourceType, count, bytes: count, revision: text, fallbackReason: text.exactOptional() })),
+  parts: z.array(hash),
+  objectCount: count,
+  sizes: z.object({ read: count, stored: count, newSegments: count, knownSegments: count }),
+  warnings: z.array(issue),
+  errors: z.array(issue),
+  steps: z.array(z.object({ step: text, startedAt: text, durationMs: z.number() })),
+  log: z.array(z.object({ time: text, level: z.enum(['info', 'warn', 'error']), message: text })),
+}) satisfies z.ZodType<BackupManifest>;
+
+const deletion = z.object({
+  formatVersion: z.literal(1),
+  type: z.literal('deletion'),
+  deletedAt: text,
+  deleted: z.array(z.object({ sequence: count.positive(), hash, name: text })),
+}) satisfies z.ZodType<DeletionManifest>;
+
+const version = z.object({ formatVersion: z.number() });
+const chainEntry = z.object({ sequence: count.positive(), previousHash: text, repositoryId: text, body: z.unknown() });
+const manifest = z.discriminatedUnion('type', [backup, deletion]);
+const config = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.literal(1), id: text, createdAt: text, mac: hash });
+const keyFile = z.object({ repositoryId: text, formatVersion: z.literal(1), masterKey: text });
+const record = z.object({ kind: text, id: text, body: z.unknown() });
+
+export type RepositoryConfig = z.infer<typeof config>;
+
+export interface ChainDocument {
+  readonly sequence: number;
+  readonly previousHash: string;
+  readonly repositoryId: string;
+  readonly body: Manifest;
+}
+
+export function parseChainDocument(bytes: Uint8Array, where: string): ChainDocument {
+  const entry = shaped(chainEntry, parseJson(bytes, where), where);
+  refuseNewer(entry.body, where);
+  return { ...entry, body: shaped(manifest, entry.body, where) };
+}
+
+/** Throws what is wrong with a manifest before it is stored, where it would be too late. */
+export function assertManifest(body: Manifest): void {
+  manifest.parse(body);
+}
+
+export function parseConfig(bytes: Uint8Array, where: string): RepositoryConfig {
+  const document = parseJson(bytes, where);
+  refuseNewer(document, where);
+  return shaped(config, document, where);
+}
+
+export function parseKeyFile(bytes: Uint8Array, where: string): z.infer<typeof keyFile> {
+  const document = parseJson(bytes, where);
+  refuseNewer(document, where);
+  return shaped(keyFile, document, where);
+}
+
+export function parseRecord(bytes: Uint8Array, where: string): z.infer<typeof record> {
+  return shaped(record, parseJson(bytes, where), where);
+}
+
+/** Parses JSON that is ours; `Damaged` when it is none. */
+export function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw damaged(where, 'it is not JSON', cause);
+  }
+}
+
+function refuseNewer(document: unknown, where: string): void {
+  const found = version.safeParse(document);
+  if (found.success && found.data.formatVersion > 1) throw newerFormat(where, found.data.formatVersion);
+}
+
+function shaped<T>(schema: z.ZodType<T>, document: unknown, where: string): T {
+  const result = schema.safeParse(document);
+  if (result.success) return result.data;
+  const [first] = result.error.issues;
+  throw damaged(where, `its document has the wrong shape at ${first?.path.join('.') ?? '?'}`);
+}

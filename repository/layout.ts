@@ -1,0 +1,47 @@
+/** The name of every object in a location. Nothing else builds or parses keys. */
+
+export const CONFIG_KEY = 'repository.json';
+export const KEY_FILES = 'keys/';
+export const INDEXES = 'index/';
+export const MANIFESTS = 'manifests/';
+export const RECORDS = 'records/';
+
+const LAST_SEQUENCE = 99_999_999;
+
+/** `fingerprint` is the SHA-256 of the file, hexadecimal; its first half names the file. */
+export function keyFileKey(fingerprint: string): string {
+  return `${KEY_FILES}${fingerprint.slice(0, 32)}.age`;
+}
+
+export function packKey(packId: string): string {
+  return `packs/${packId.slice(0, 2)}/${packId}`;
+}
+
+export function indexKey(indexId: string): string {
+  return `${INDEXES}${indexId}`;
+}
+
+export function recordKey(recordId: string): string {
+  return `${RECORDS}${recordId}`;
+}
+
+export function manifestKey(sequence: number): string {
+  return `${MANIFESTS}${sequenceName(sequence)}`;
+}
+
+/** Eight digits, so that the order of keys is the order of sequences. */
+export function sequenceName(sequence: number): string {
+  if (!Number.isInteger(sequence) || sequence < 1 || sequence > LAST_SEQUENCE) throw new RangeError(`no sequence: ${sequence}`);
+  return String(sequence).padStart(8, '0');
+}
+
+/** The sequence in a manifest's key; undefined when the key is not one of a manifest. */
+export function sequenceOf(key: string): number | undefined {
+  const digits = /^manifests\/(\d{8})$/.exec(key)?.[1];
+  return digits === undefined || digits === '00000000' ? undefined : Number(digits);
+}
+
+/** The 64 hexadecimal digits at the end of the key of an index, pack or record; undefined for foreign objects. */
+export function hexNameOf(key: string): string | undefined {
+  return /\/([0-9a-f]{64})$/.exec(key)?.[1];
+}

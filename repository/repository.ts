@@ -1,0 +1,217 @@
+import pLimit from 'p-limit';
+import { HoldfastError } from '../contracts/failures.ts';
+import type { BackupManifest } from '../contracts/manifest.ts';
+import type { Issue } from '../contracts/outcome.ts';
+import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
+import { BatchWriter } from './batch-writer.ts';
+import { liveBackups, type BackupEntry } from './chain-entries.ts';
+import { authenticateConfig, readConfig } from './config.ts';
+import { deleteBackups, type DeletionResult } from './deletion.ts';
+import { parseJson } from './documents.ts';
+import { damaged } from './failures.ts';
+import { openKeyFiles, type Credentials } from './key-files.ts';
+import type { KeyMaterial } from './key-material.ts';
+import { CONFIG_KEY, packKey } from './layout.ts';
+import { ManifestChain, type Chain, type CommitResult } from './manifest-chain.ts';
+import { PackReader } from './pack-reader.ts';
+import { Records, type StoredRecord } from './records.ts';
+import { BoxSealer } from './sealed-box.ts';
+import { SegmentCodec, splitRecords } from './segment-codec.ts';
+import { SegmentIndex } from './segment-index.ts';
+import { streamSegments } from './segment-stream.ts';
+
+const PARALLEL_STATS = 16;
+
+/** Records of one segment: the JSON bytes of one object each, as the API server sent them. */
+export interface Segment {
+  readonly id: string;
+  readonly records: readonly Buffer[];
+}
+
+export interface PackCheck {
+  /** Packs that the segments need. */
+  readonly packs: number;
+  /** What is not there: packs (by key) that are gone or have another size, and segments (by id) that no index knows. */
+  readonly missing: readonly string[];
+}
+
+export interface RepositoryStats {
+  readonly packs: number;
+  /** Bytes of all packs that indexes name. */
+  readonly bytes: number;
+  readonly segments: number;
+  readonly backups: number;
+}
+
+/**
+ * Opens the repository of a location and reads its indexes. `NotFound`: there is none; `WrongKey`: the credentials do not open it;
+ * `NewerFormat`: a newer Holdfast made it; `Damaged`.
+ */
+export async function openRepository(store: ObjectStore, credentials: Credentials, options: CallOptions = {}): Promise<Repository> {
+  const config = await readConfig(store, options);
+  const keys = await openKeyFiles(store, config.id, { ...credentials, ...options });
+  authenticateConfig(config, keys, `${store.url}: ${CONFIG_KEY}`);
+  const repository = new Repository(store, keys);
+  await repository.refresh(options);
+  return repository;
+}
+
+/** An opened repository; docs/repository-format.md says what is behind it. Any number of processes may use one location at once. */
+export class Repository {
+  readonly id: string;
+  readonly #store: ObjectStore;
+  readonly #codec: SegmentCodec;
+  readonly #sealer: BoxSealer;
+  readonly #index: SegmentIndex;
+  readonly #reader: PackReader;
+  readonly #chain: ManifestChain;
+  readonly #records: Records;
+
+  constructor(store: ObjectStore, keys: KeyMaterial) {
+    this.id = keys.repositoryId;
+    this.#store = store;
+    this.#codec = new SegmentCodec(keys);
+    this.#sealer = new BoxSealer(keys);
+    this.#index = new SegmentIndex(store, this.#sealer);
+    this.#reader = new PackReader({ store, codec: this.#codec, sealer: this.#sealer, index: this.#index });
+    this.#chain = new ManifestChain(store, this.#sealer, this.id);
+    this.#records = new Records(store, keys, this.#sealer);
+  }
+
+  /** Takes in what other processes have stored since. */
+  refresh(options: CallOptions = {}): Promise<void> {
+    return this.#index.refresh(options);
+  }
+
+  /** Begins to store segments; the batch's `finish` makes them durable. Several may run at once. */
+  startBatch(options: CallOptions = {}): BatchWriter {
+    return new BatchWriter({ store: this.#store, codec: this.#codec, sealer: this.#sealer, index: this.#index }, options);
+  }
+
+  has(id: string): boolean {
+    return this.#index.has(segmentId(id));
+  }
+
+  async readSegment(id: string, options: CallOptions = {}): Promise<Buffer[]> {
+    await this.#know([id], options);
+    return splitRecords(await this.#reader.readSegment(segmentId(id), options), `segment ${id}`);
+  }
+
+  /** Segments in the order asked, fetched ahead by few requests; memory does not depend on their number. */
+  async *readSegments(ids: readonly string[], options: CallOptions = {}): AsyncGenerator<Segment> {
+    await this.#know(ids, options);
+    for await (const { id, plain } of streamSegments({ index: this.#index, reader: this.#reader }, ids, options)) {
+      yield { id, records: splitRecords(plain, `segment ${id}`) };
+    }
+  }
+
+  /** What `addDocument` stored. Its shape is its writer's business. */
+  async readDocument(id: string, options: CallOptions = {}): Promise<unknown> {
+    const [document, ...more] = await this.readSegment(id, options);
+    if (!document || more.length > 0) throw damaged(`${this.#store.url}: segment ${id.slice(0, 16)}`, 'it is not a document');
+    return parseJson(document, `segment ${id}`);
+  }
+
+  /** Whether the packs that segments need are there, with the right size. Reads no content. Packs found missing are not relied on by later batches. */
+  async statPacks(ids: readonly string[], options: CallOptions = {}): Promise<PackCheck> {
+    await this.#know(ids, options);
+    const limit = pLimit(PARALLEL_STATS);
+    const needed = new Set<number>();
+    const missing: string[] = [];
+    for (const id of ids) {
+      const [place] = this.#index.find(segmentId(id));
+      if (place) needed.add(place.pack);
+      else missing.push(id);
+    }
+    const checks = [...needed].map((number) =>
+      limit(async () => {
+        const { packId, sizeBytes } = this.#index.pack(number);
+        if ((await this.#store.stat(packKey(packId), options))?.sizeBytes === sizeBytes) return;
+        this.#index.markMissing(number);
+        missing.push(packKey(packId));
+      }),
+    );
+    await Promise.all(checks);
+    return { packs: needed.size, missing: missing.sort() };
+  }
+
+  /** Reads and checks whole packs that segments need: names, trailers, every frame. Returns the number of segments in them. */
+  async verifyPacks(ids: readonly string[], options: CallOptions = {}): Promise<number> {
+    await this.#know(ids, options);
+    const packs = new Set(ids.flatMap((id) => this.#index.find(segmentId(id)).map(({ pack }) => pack)));
+    let segments = 0;
+    for (const number of packs) segments += await this.#reader.verifyPack(this.#index.pack(number), options);
+    return segments;
+  }
+
+  /** Writes the manifest: the moment from which the backup exists. Twice for one run id gives the first answer; a name in use is `AlreadyExists`. */
+  commit(manifest: BackupManifest, options: CallOptions = {}): Promise<CommitResult> {
+    return this.#chain.commit(manifest, options);
+  }
+
+  /** All backups, newest last. Damaged ones are left out; `problems` names them. */
+  async backups(options: CallOptions = {}): Promise<BackupEntry[]> {
+    return liveBackups((await this.#chain.read(options)).entries);
+  }
+
+  /** A backup by name (text) or by sequence (number); `NotFound`. */
+  async findBackup(nameOrSequence: string | number, options: CallOptions = {}): Promise<BackupEntry> {
+    const { entries } = await this.#chain.read(options);
+    const found = liveBackups(entries).find(({ sequence, manifest }) => nameOrSequence === sequence || nameOrSequence === manifest.name);
+    if (found) return found;
+    const unreadable = entries.find((entry) => 'damage' in entry.content && entry.sequence === nameOrSequence);
+    if (unreadable && 'damage' in unreadable.content) throw unreadable.content.damage;
+    const damage = entries.filter(({ content }) => 'damage' in content).length;
+    const what = typeof nameOrSequence === 'number' ? `with sequence ${nameOrSequence}` : `named ${nameOrSequence}`;
+    throw new HoldfastError('NotFound', `${this.#store.url}: there is no backup ${what}`, {
+      advice:
+        damage === 0
+          ? 'see "holdfast backup get"'
+          : `${damage} manifest(s) are damaged, it may be one of them: see "holdfast repository check"`,
+    });
+  }
+
+  deleteBackups(names: readonly string[], options: CallOptions = {}): Promise<DeletionResult> {
+    return deleteBackups({ store: this.#store, chain: this.#chain }, names, { ...options, deletedAt: new Date().toISOString() });
+  }
+
+  /** The whole chain of manifests, with what is wrong with it. */
+  readChain(options: CallOptions = {}): Promise<Chain> {
+    return this.#chain.read(options);
+  }
+
+  /** Everything that is known to be wrong with chain and indexes. */
+  async problems(options: CallOptions = {}): Promise<Issue[]> {
+    await this.refresh(options);
+    return [...(await this.#chain.read(options)).problems, ...this.#index.problems];
+  }
+
+  /** Keeps the account of a run that is not a backup. Repeating it with the same body succeeds; another body is `AlreadyExists`. */
+  writeRecord(record: StoredRecord, options: CallOptions = {}): Promise<void> {
+    return this.#records.write(record, options);
+  }
+
+  readRecord(kind: string, id: string, options: CallOptions = {}): Promise<StoredRecord> {
+    return this.#records.read(kind, id, options);
+  }
+
+  /** By id. */
+  listRecords(kind: string, options: CallOptions = {}): Promise<StoredRecord[]> {
+    return this.#records.list(kind, options);
+  }
+
+  async stats(options: CallOptions = {}): Promise<RepositoryStats> {
+    await this.refresh(options);
+    return { ...this.#index.totals, backups: (await this.backups(options)).length };
+  }
+
+  /** Another process may have stored a segment since our indexes were read. */
+  async #know(ids: readonly string[], options: CallOptions): Promise<void> {
+    if (!ids.every((id) => this.has(id))) await this.refresh(options);
+  }
+}
+
+function segmentId(id: string): Buffer {
+  if (!/^[0-9a-f]{64}$/.test(id)) throw new HoldfastError('BadInput', `${JSON.stringify(id.slice(0, 80))} is not a segment id`);
+  return Buffer.from(id, 'hex');
+}

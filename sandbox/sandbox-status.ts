@@ -1,0 +1,86 @@
+import { access, readdir, rm } from 'node:fs/promises';
+import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import { CONTROL_PLANE_SERVERS } from './control-plane-servers.ts';
+import { describeSandbox } from './control-plane.ts';
+import type { Sandbox } from './control-plane.ts';
+import { withLock } from './folder-lock.ts';
+import { clearLeases } from './leases.ts';
+import { awaitStopped, leasesFolder, logFile, runningServer } from './process-keeper.ts';
+import { sandboxesFolder, sandboxPaths, stateFolder } from './state-folder.ts';
+import type { SandboxPaths } from './state-folder.ts';
+import { stopTemporal } from './temporal-server.ts';
+
+export interface SandboxServer {
+  readonly name: string;
+  readonly running: boolean;
+  readonly pid?: number;
+  /** ISO-8601. */
+  readonly startedAt?: string;
+  readonly logFile: string;
+}
+
+export interface SandboxStatus extends Sandbox {
+  /** `broken`: some servers of the control plane run and others do not; `up` mends it. */
+  readonly state: 'running' | 'broken' | 'stopped';
+  readonly servers: readonly SandboxServer[];
+}
+
+export interface NamedSandbox {
+  readonly name: string;
+  /** Default: the user's, see state-folder.ts. */
+  readonly state?: string;
+}
+
+const STOP_PATIENCE_MS = 15_000;
+
+/** What runs of a sandbox, and where. `NotFound` when there is none of that name. */
+export async function sandboxStatus(options: NamedSandbox): Promise<SandboxStatus> {
+  return statusOf(await existingSandbox(options));
+}
+
+/** Every sandbox of the user, by name. */
+export async function listSandboxes(state: string = stateFolder()): Promise<readonly SandboxStatus[]> {
+  const names = await readdir(sandboxesFolder(state)).catch(() => []);
+  return Promise.all(names.toSorted().map((name) => statusOf(sandboxPaths(name, state))));
+}
+
+/**
+ * Ends every process of a sandbox and waits until they are gone. What it holds is kept for the next `up`, or removed with `purge`. Done
+ * twice it does no harm; `NotFound` when there is none of that name.
+ */
+export async function downSandbox(options: NamedSandbox & { readonly purge: boolean; readonly signal?: AbortSignal }): Promise<void> {
+  const paths = await existingSandbox(options);
+  await withLock(paths.lock, { signal: options.signal }, async () => {
+    await clearLeases(leasesFolder(paths.folder));
+    const servers = CONTROL_PLANE_SERVERS.map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS));
+    await Promise.all([...servers, stopTemporal(paths.temporal)]);
+    if (options.purge) await rm(paths.folder, { recursive: true, force: true });
+  });
+}
+
+async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): Promise<SandboxPaths> {
+  const paths = sandboxPaths(name, state);
+  const there = await access(paths.folder).then(
+    () => true,
+    () => false,
+  );
+  if (there) return paths;
+  throw new HoldfastError(FailureType.NotFound, `there is no sandbox ${name} in ${sandboxesFolder(state)}`, {
+    advice: `make it with: holdfast sandbox up ${name}`,
+  });
+}
+
+async function statusOf(paths: SandboxPaths): Promise<SandboxStatus> {
+  const controlPlane = await Promise.all(CONTROL_PLANE_SERVERS.map((name) => serverStatus(paths.folder, name)));
+  const temporal = await serverStatus(paths.temporal, 'temporal');
+  const running = controlPlane.filter((server) => server.running).length;
+  const state = running === 0 ? 'stopped' : running === controlPlane.length ? 'running' : 'broken';
+  return { ...(await describeSandbox(paths)), state, servers: temporal.running ? [...controlPlane, temporal] : controlPlane };
+}
+
+async function serverStatus(folder: string, name: string): Promise<SandboxServer> {
+  const record = await runningServer(folder, name);
+  const shared = { name, logFile: logFile(folder, name) };
+  if (record === undefined) return { ...shared, running: false };
+  return { ...shared, running: true, pid: record.server.pid, startedAt: record.startedAt };
+}

@@ -1,0 +1,71 @@
+import type { Json, JsonObject } from '../contracts/json.ts';
+import type { ClusterObjects } from './cluster-objects.ts';
+import { inParallel } from './in-parallel.ts';
+import { at, isRecord, list, text, title } from './raw-objects.ts';
+
+const WIDTH = 16;
+/** Everything in these belongs to the user; the server adds nothing of its own. */
+const WHOLE = new Set(['data', 'binaryData', 'rules', 'subjects', 'roleRef', 'parameters', 'extension']);
+
+export interface Comparison {
+  readonly equal: number;
+  /** One line for each object that is not what its manifest says. */
+  readonly differences: readonly string[];
+}
+
+/**
+ * Compares live objects with the manifests they were made from: everything in the manifest must be there with the same value, and every
+ * owner reference must bear the uid of the owner that is there now. Shares no code with the product's own verification.
+ */
+export async function compareProject(objects: ClusterObjects, manifests: readonly JsonObject[]): Promise<Comparison> {
+  const differences: string[] = [];
+  await inParallel(manifests, WIDTH, async (manifest) => {
+    const live = await objects.get(manifest);
+    const found =
+      live === undefined ? ['is missing'] : [...differing(comparable(manifest), live, ''), ...(await lostOwners(objects, live))];
+    if (found.length > 0) differences.push(`${title(manifest)}: ${found.join(', ')}`);
+  });
+  return { equal: manifests.length - differences.length, differences };
+}
+
+/** What differs between two lists of names, as lines. */
+export function compareNames(what: string, before: readonly string[], after: readonly string[]): readonly string[] {
+  const lost = before.filter((name) => !after.includes(name)).map((name) => `${what} ${name}: was there before and is missing`);
+  return [...lost, ...after.filter((name) => !before.includes(name)).map((name) => `${what} ${name}: was not there before`)];
+}
+
+/** The manifest as the server stores it: `stringData` as `data`; the status is the controllers'. */
+function comparable(manifest: JsonObject): JsonObject {
+  const kept = Object.entries(manifest).filter(([key]) => key !== 'status' && key !== 'stringData');
+  const encoded = Object.entries(at(manifest, 'stringData') ?? {}).map(([key, value]): [string, string] => [key, base64(value as string)]);
+  return Object.fromEntries<Json | undefined>(encoded.length === 0 ? kept : [...kept, ['data', Object.fromEntries(encoded)]]);
+}
+
+function base64(plain: string): string {
+  return Buffer.from(plain).toString('base64');
+}
+
+/** Paths under which `live` lacks something of `expected`. */
+function differing(expected: Json | undefined, live: Json | undefined, path: string): readonly string[] {
+  if (Array.isArray(expected)) {
+    const actual = Array.isArray(live) ? live : [];
+    if (actual.length !== expected.length) return [path];
+    return expected.flatMap((item: Json, index) => differing(item, actual[index] as Json, `${path}/${index}`));
+  }
+  if (!isRecord(expected)) return expected === live ? [] : [path];
+  if (!isRecord(live)) return [path];
+  const extra = WHOLE.has(path.slice(path.lastIndexOf('/') + 1)) ? Object.keys(live).filter((key) => !(key in expected)) : [];
+  const missing = Object.entries(expected).flatMap(([key, value]) => differing(value, live[key], `${path}/${key}`));
+  return [...missing, ...extra.map((key) => `${path}/${key}`)];
+}
+
+async function lostOwners(objects: ClusterObjects, live: JsonObject): Promise<readonly string[]> {
+  const lost: string[] = [];
+  for (const reference of list(live, 'metadata', 'ownerReferences')) {
+    const owner = { ...(reference as JsonObject), metadata: { namespace: at(live, 'metadata', 'namespace'), name: at(reference, 'name') } };
+    const uid = text(await objects.get(owner), 'metadata', 'uid');
+    if (uid === '' || uid !== text(reference, 'uid'))
+      lost.push(`owner ${text(reference, 'kind')} ${text(reference, 'name')} is not linked`);
+  }
+  return lost;
+}

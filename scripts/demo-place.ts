@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stopTemporal } from '../sandbox/temporal-server.ts';
+import { HoldfastCommand } from './holdfast-command.ts';
+
+/** Everything the demo makes is in one temporary folder, apart from the user's own state and configuration; tools come from the user's cache. */
+export interface DemoPlace {
+  readonly folder: string;
+  readonly sandbox: string;
+  readonly state: string;
+  readonly kubeconfig: string;
+  readonly keyFile: string;
+  readonly locationUrl: string;
+  readonly holdfast: HoldfastCommand;
+  /** Lines that bring a shell to this place. */
+  readonly exports: readonly string[];
+}
+
+export async function makeDemoPlace(): Promise<DemoPlace> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
+  const sandbox = `demo-${randomBytes(2).toString('hex')}`;
+  const state = join(folder, 'state');
+  const kubeconfig = join(state, 'sandboxes', sandbox, 'kubeconfig');
+  // An empty file in place of the user's own: the demo uses a Temporal server of its own.
+  const temporalConfig = join(folder, 'temporal.toml');
+  await writeFile(temporalConfig, '');
+  const own = {
+    KUBECONFIG: kubeconfig,
+    HOLDFAST_STATE_DIR: state,
+    HOLDFAST_CONFIG: join(folder, 'config.yaml'),
+    TEMPORAL_CONFIG_FILE: temporalConfig,
+  };
+  return {
+    folder,
+    sandbox,
+    state,
+    kubeconfig,
+    keyFile: join(folder, 'shop.key'),
+    locationUrl: `file://${join(folder, 'backups')}`,
+    holdfast: new HoldfastCommand({ ...withoutTemporal(process.env), ...own }),
+    exports: Object.entries(own).map(([name, value]) => `export ${name}=${value}`),
+  };
+}
+
+/** Stops every server of the place and removes it. Tries everything, then rejects with what went wrong first. */
+export async function removeDemoPlace(place: DemoPlace): Promise<void> {
+  const results = [
+    await settled(place.holdfast.runUndisturbed('sandbox', 'down', '--name', place.sandbox, '--purge')),
+    await settled(stopTemporal(join(place.state, 'temporal'))),
+    await settled(rm(place.folder, { recursive: true, force: true, maxRetries: 5 })),
+  ];
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function settled(work: Promise<unknown>): Promise<PromiseSettledResult<unknown>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
+}
+
+function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}

@@ -1,0 +1,32 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ToolName } from '../sandbox/tool-catalogue.ts';
+
+const TESTS = fileURLToPath(new URL('../test/', import.meta.url));
+/** It can start every server; a test needs only those that it asks it for. */
+const EVERY_SERVER = join(TESTS, 'support', 'sandbox-env.ts');
+const END_TO_END = join(TESTS, 'e2e');
+const CONTROL_PLANE: readonly ToolName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+
+/** A test that uses one of these functions needs these tools. */
+const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
+  [/\b(startTestCluster|upSandbox)\b/, CONTROL_PLANE],
+  [/\b(startTestS3|startS3)\b/, ['versitygw']],
+  [/\b(startTestTemporal|startTemporal)\b/, ['temporal']],
+];
+
+/** The tools that a test file needs, by the servers that it and the test code it imports start. End-to-end tests need all. */
+export function neededTools(testFile: string): ReadonlySet<ToolName> {
+  const text = withImports(testFile, new Set([EVERY_SERVER]));
+  const used = STARTERS.filter(([starter]) => starter.test(text) || testFile.startsWith(`${END_TO_END}/`));
+  return new Set(used.flatMap(([, tools]) => tools));
+}
+
+function withImports(file: string, seen: Set<string>): string {
+  if (seen.has(file) || !file.startsWith(TESTS) || !existsSync(file)) return '';
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  const imported = [...text.matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path = '']) => resolve(dirname(file), path));
+  return [text, ...imported.map((path) => withImports(path, seen))].join('\n');
+}

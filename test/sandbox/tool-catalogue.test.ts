@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from '@jest/globals';
+import { TOOLS } from '../../sandbox/tool-catalogue.ts';
+import { RELEASES } from '../../sandbox/tool-releases.ts';
+
+const goMod = (module: string) => readFile(new URL(`../../sandbox/tools/${module}/go.mod`, import.meta.url), 'utf8');
+
+/** The Go module that carries the version of ours. */
+const VERSIONED: Readonly<Record<string, string>> = {
+  kubernetes: 'k8s.io/kubernetes',
+  etcd: 'go.etcd.io/etcd/server/v3',
+  temporal: 'github.com/temporalio/cli',
+  versitygw: 'github.com/versity/versitygw',
+};
+
+describe('the tool catalogue', () => {
+  it.each(Object.entries(TOOLS))('has %s under its own name, from a package that its module pins', async (name, tool) => {
+    expect(tool.name).toBe(name);
+    const text = await goMod(tool.module.name);
+    const tools = /^tool (?:\(([^)]*)\)|(.*))$/m.exec(text);
+    expect((tools?.[1] ?? tools?.[2] ?? '').split('\n').map((line) => line.trim())).toContain(tool.goPackage);
+  });
+
+  it.each(Object.values(TOOLS).map((tool) => [tool.module.name, tool.module.version] as const))(
+    'says the version of module %s that go.mod pins: %s',
+    async (name, version) => {
+      expect(await goMod(name)).toMatch(
+        new RegExp(`^(require )?\\s*${VERSIONED[name] ?? ''} v${version.replaceAll('.', '\\.')}( |$)`, 'm'),
+      );
+    },
+  );
+
+  it('has only releases that are pinned and served over https', () => {
+    for (const release of RELEASES) {
+      expect(release.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(release.url).toMatch(/^https:\/\//);
+      expect(release.version).toBe(TOOLS[release.tool].module.version);
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { upSandbox } from '../../sandbox/control-plane.ts';
+import type { Sandbox } from '../../sandbox/control-plane.ts';
+import { startS3 } from '../../sandbox/s3-server.ts';
+import type { S3Server } from '../../sandbox/s3-server.ts';
+import { downSandbox } from '../../sandbox/sandbox-status.ts';
+import { startTemporal, stopTemporal } from '../../sandbox/temporal-server.ts';
+
+/** A started server of a test. It ends with the test's process at the latest; `stop` ends it now and removes what it held. */
+export interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** A control plane of its own for one test file: allow two minutes in `beforeAll`. Binaries are found as users' are, see docs/sandbox.md. */
+export async function startTestCluster(): Promise<Sandbox & Stoppable> {
+  const state = await temporaryFolder('cluster');
+  const name = `test-${randomBytes(4).toString('hex')}`;
+  const sandbox = await upSandbox({ name, state, lifetime: 'process' });
+  const stop = async () => {
+    await downSandbox({ name, state, purge: true });
+    await removeFolder(state);
+  };
+  return { ...sandbox, stop };
+}
+
+/** An S3 server with no bucket in it, path style. */
+export async function startTestS3(): Promise<S3Server> {
+  const folder = await temporaryFolder('s3');
+  const server = await startS3({ folder, accessKeyId: 'test-access', secretAccessKey: randomBytes(16).toString('hex') });
+  const stop = async () => {
+    await server.stop();
+    await removeFolder(folder);
+  };
+  return { ...server, stop };
+}
+
+/** A Temporal server with the namespace `default` and an empty database. */
+export async function startTestTemporal(): Promise<{ readonly address: string; readonly folder: string } & Stoppable> {
+  const folder = await temporaryFolder('temporal');
+  const server = await startTemporal({ folder, lease: { pid: process.pid } });
+  const stop = async () => {
+    await stopTemporal(folder);
+    await removeFolder(folder);
+  };
+  return { address: server.address, folder, stop };
+}
+
+function temporaryFolder(what: string): Promise<string> {
+  return mkdtemp(join(tmpdir(), `holdfast-test-${what}-`));
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}

@@ -1,0 +1,40 @@
+import type { ActivityOptions } from '@temporalio/workflow';
+
+/**
+ * The named policies, and the only place with timeouts and retries. Every activity heartbeats (activities/heartbeat.ts), so a dead worker is
+ * noticed after `heartbeatTimeout`; every policy ends, so a run ends too. Failures that a retry cannot mend are marked as such where they
+ * arise (workers/classify-failure.ts).
+ */
+const retry = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s' } as const;
+
+/** Reads a cluster or a location and decides. Cheap to repeat. */
+export const decide: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '30m',
+  heartbeatTimeout: '10s',
+  retry,
+};
+
+/** Moves one batch between cluster and location. An outage of the API server or of the store is waited out for hours, not for days. */
+export const moveBatch: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  scheduleToCloseTimeout: '4h',
+  heartbeatTimeout: '10s',
+  retry,
+};
+
+/** Waits for something in the cluster; how long is part of the activity's input, the limits here only catch a hung worker. */
+export const waitForCluster: ActivityOptions = {
+  startToCloseTimeout: '2h',
+  scheduleToCloseTimeout: '4h',
+  heartbeatTimeout: '10s',
+  retry,
+};
+
+/** Writes the one object that commits a run. Worth trying for long: all the work is done by then. */
+export const commit: ActivityOptions = {
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '12h',
+  heartbeatTimeout: '10s',
+  retry,
+};

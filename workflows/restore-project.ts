@@ -1,0 +1,142 @@
+import { defineQuery, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { ApplyBatchResult, RestoreActivities, RestoreBatch, RestorePreparation, RestoreWave } from '../contracts/activities.ts';
+import { QUERY_PROGRESS } from '../contracts/backup.ts';
+import { RunPhase } from '../contracts/outcome.ts';
+import type { ActionCounts, RestoreProgress, RestoreProjectInput, RestoreProjectResult, VerificationReport } from '../contracts/restore.ts';
+import { addCounts, emptyCounts, restorePhase } from '../domain/plan/outcome.ts';
+import { stretches } from '../domain/restore/stretches.ts';
+import { addReports, NOTHING_COMPARED } from '../domain/restore/reports.ts';
+import * as policy from './activity-options.ts';
+import { inParallel } from './in-parallel.ts';
+import { failWithCause, isIssue, orIssue, publishPhase, RunLedger } from './run-ledger.ts';
+
+const { prepareRestore } = proxyActivities<RestoreActivities>(policy.decide);
+const { applyBatch, relinkOwners, verifyRestored } = proxyActivities<RestoreActivities>(policy.moveBatch);
+const { awaitReady } = proxyActivities<RestoreActivities>(policy.waitForCluster);
+const { recordRestore } = proxyActivities<RestoreActivities>(policy.commit);
+
+const progress = defineQuery<RestoreProgress>(QUERY_PROGRESS);
+
+/** How many batches of one wave are applied at the same time. The cluster's own limit adapts below that. */
+const APPLY_WIDTH = 3;
+/** Objects that one activity verifies. */
+const VERIFY_OBJECTS = 5_000;
+
+/** What has been applied so far. */
+interface Applied {
+  counts: ActionCounts;
+  failed: number;
+  done: number;
+  wave: number;
+  readonly unlinked: RestoreBatch[];
+}
+
+interface Run {
+  readonly input: RestoreProjectInput;
+  readonly prepared: RestorePreparation;
+  readonly applied: Applied;
+  readonly ledger: RunLedger;
+}
+
+/**
+ * The life of one restore: order the backup into waves, apply them one after the other, wait where the next one depends on it, put owner
+ * references back, compare the cluster with the backup, keep the account.
+ */
+export async function restoreProject(input: RestoreProjectInput): Promise<RestoreProjectResult> {
+  const ledger = new RunLedger();
+  const applied: Applied = { counts: emptyCounts(), failed: 0, done: 0, wave: 0, unlinked: [] };
+  let prepared: RestorePreparation | undefined;
+  let phase: RunPhase = RunPhase.Running;
+  setHandler(progress, () => progressOf({ ledger, applied, prepared, phase }));
+
+  return failWithCause(async () => {
+    prepared = await ledger.during('plan', () => prepareRestore(input));
+    const run: Run = { input, prepared, applied, ledger };
+    ledger.warn(prepared.warnings);
+    ledger.say('info', `${prepared.objectCount} objects in ${prepared.waves.length} waves`);
+
+    for (const wave of prepared.waves) await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
+    if (applied.unlinked.length > 0) await ledger.during('relink owners', () => relinkAll(run));
+    const verification = await ledger.during('verify', () => verifyAll(run));
+
+    phase = restorePhase({ counts: applied.counts, failed: applied.failed, errors: ledger.errorCount, verified: verification.equal });
+    const result: RestoreProjectResult = {
+      name: input.name,
+      backup: input.backup,
+      phase,
+      counts: applied.counts,
+      failed: applied.failed,
+      verification,
+      ...ledger.account(),
+    };
+    await ledger.during('record', () => recordRestore({ restore: input, runId: workflowInfo().runId, result, log: ledger.logLines }));
+    publishPhase(phase);
+    return { ...result, ...ledger.account() };
+  });
+}
+
+async function applyWave({ input, prepared, applied, ledger }: Run, wave: RestoreWave): Promise<void> {
+  applied.wave = wave.wave;
+  const { sequence, serverTime } = prepared;
+  const batches = prepared.batches.filter((batch) => batch.wave === wave.wave);
+  await inParallel(batches, APPLY_WIDTH, async (batch) => {
+    const done = await orIssue(
+      () => applyBatch({ restore: input, sequence, serverTime, batch }),
+      (cause) => ({ code: 'BatchFailed', message: `${batch.objects} objects of ${wave.title}: ${cause}` }),
+    );
+    applied.done += batch.objects;
+    if (isIssue(done)) {
+      applied.failed += batch.objects;
+      ledger.fail([done]);
+      return;
+    }
+    take(applied, ledger, done);
+    if (done.unlinked > 0) applied.unlinked.push(batch);
+  });
+  if (wave.awaits !== 'nothing') ledger.warn(await awaitReady({ restore: input, sequence, wave }));
+}
+
+async function relinkAll({ input, prepared, applied, ledger }: Run): Promise<void> {
+  const { sequence, serverTime } = prepared;
+  await inParallel(applied.unlinked, APPLY_WIDTH, async (batch) => {
+    const done = await relinkOwners({ restore: input, sequence, serverTime, batch });
+    ledger.warn(done.warnings);
+    ledger.fail(done.errors);
+  });
+}
+
+async function verifyAll({ input, prepared }: Run): Promise<VerificationReport> {
+  const { sequence, serverTime } = prepared;
+  let report = NOTHING_COMPARED;
+  await inParallel(stretches(prepared.batches, VERIFY_OBJECTS), APPLY_WIDTH, async (batches) => {
+    report = addReports(report, await verifyRestored({ restore: input, sequence, serverTime, batches }));
+  });
+  return report;
+}
+
+function take(applied: Applied, ledger: RunLedger, batch: ApplyBatchResult): void {
+  applied.counts = addCounts(applied.counts, batch.counts);
+  applied.failed += batch.failed;
+  ledger.warn(batch.warnings);
+  ledger.fail(batch.errors);
+}
+
+interface Snapshot {
+  readonly ledger: RunLedger;
+  readonly applied: Applied;
+  readonly prepared: RestorePreparation | undefined;
+  readonly phase: RunPhase;
+}
+
+function progressOf({ ledger, applied, prepared, phase }: Snapshot): RestoreProgress {
+  return {
+    phase,
+    step: ledger.step,
+    wave: applied.wave,
+    waves: prepared?.waves.length ?? 0,
+    objectsDone: applied.done,
+    objectsTotal: prepared?.objectCount ?? 0,
+    warnings: ledger.warningCount,
+    errors: ledger.errorCount,
+  };
+}
