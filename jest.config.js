@@ -15,7 +15,16 @@ const project = (displayName, testMatch, more = {}) => ({
   ...more,
 });
 
+const SERVERS = { setupFilesAfterEnv: ['<rootDir>/test/support/patience.js'] };
+
 export default {
-  projects: [project('unit', ['{bundle,cli,domain,kubernetes,repository,sandbox,storage,support,activities,workers}/**/*.test.ts'])],
+  projects: [
+    project('unit', ['{cli,domain,kubernetes,repository,sandbox,scripts,storage,support,activities,workers}/**/*.test.ts']),
+    project('workflow', ['{bundle,replay,workflows}/**/*.test.ts'], SERVERS),
+    project('integration', ['integration/**/*.test.ts'], SERVERS),
+    project('e2e', ['{e2e,faults}/**/*.test.ts'], SERVERS),
+  ],
+  // Two cores, real servers: more at once only makes all of them slow.
+  maxWorkers: 2,
   reporters: ['default', '<rootDir>/test/support/count-reporter.js'],
 };

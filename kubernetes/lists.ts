@@ -10,7 +10,7 @@ import { RevisionGone, type CallOptions, type ListPage, type ListRequest } from 
 export async function listPage(client: HttpClient, cluster: string, request: ListRequest & CallOptions): Promise<ListPage> {
   const { type, namespace, exactRevision, continueToken } = request;
   const operation = { verb: 'list', subject: subjectOf({ type, namespace }), cluster };
-  const exact = exactRevision !== '' ? { resourceVersion: exactRevision, resourceVersionMatch: 'Exact' } : {};
+  const exact = continueToken === '' && exactRevision !== '' ? { resourceVersion: exactRevision, resourceVersionMatch: 'Exact' } : {};
   const path = withQuery(collectionPath(type, namespace), {
     limit: String(request.limit),
     labelSelector: request.labelSelector,

@@ -90,8 +90,6 @@ async function* oneConnection(client: HttpClient, { request, operation, position
     throw error instanceof HoldfastError ? error : lostFailure(operation, asLost(error));
   } finally {
     clearTimeout(timer);
-    // Closes the connection when the caller stops in the middle.
-    idle.abort();
   }
 }
 

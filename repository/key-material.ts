@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /** Kinds of encrypted content; each has keys of its own, so that one can never pass for another. */
 export type BoxKind = 'segment' | 'trailer' | 'index' | 'manifest' | 'record';
@@ -17,19 +17,19 @@ export function isRepositoryId(id: string): boolean {
 export class KeyMaterial {
   readonly repositoryId: string;
   readonly #masterKey: Buffer;
-  readonly #derived = new Map<Purpose, Buffer>();
+  readonly #derived = new Map<Purpose, KeyObject>();
 
   constructor(repositoryId: string, masterKey: Buffer) {
     this.repositoryId = repositoryId;
     this.#masterKey = masterKey;
   }
 
-  /** 32 bytes for one purpose. */
-  key(purpose: Purpose): Buffer {
+  /** 32 bytes for one purpose, as a key object: importing raw bytes for every frame would cost as much as hashing it. */
+  key(purpose: Purpose): KeyObject {
     let key = this.#derived.get(purpose);
     if (!key) {
       const salt = Buffer.from(this.repositoryId, 'hex');
-      key = Buffer.from(hkdfSync('sha256', this.#masterKey, salt, `holdfast/v1/${purpose}`, 32));
+      key = createSecretKey(Buffer.from(hkdfSync('sha256', this.#masterKey, salt, `holdfast/v1/${purpose}`, 32)));
       this.#derived.set(purpose, key);
     }
     return key;

@@ -45,17 +45,17 @@ export class ClusterObjects {
     await until(`${title(manifest)} is gone`, async () => (await this.#cluster.get(ref)) === undefined);
   }
 
-  /** The names of all objects of the manifest's kind in its namespace. */
-  async names(manifest: JsonObject): Promise<readonly string[]> {
+  /** All objects of the manifest's kind in its namespace, by name. */
+  async all(manifest: JsonObject): Promise<ReadonlyMap<string, JsonObject>> {
     const { type, namespace } = await this.ref(manifest);
-    const names: string[] = [];
+    const found = new Map<string, JsonObject>();
     let continueToken = '';
     do {
       const page = await this.#cluster.listPage({ type, namespace, labelSelector: '', limit: PAGE, exactRevision: '', continueToken });
-      names.push(...page.items.map(({ object }) => text(object, 'metadata', 'name')));
+      for (const { object } of page.items) found.set(text(object, 'metadata', 'name'), object);
       ({ continueToken } = page);
     } while (continueToken !== '');
-    return names.sort();
+    return found;
   }
 
   /** Where the object of a manifest is in the API. Waits for a kind that has only just been defined. */

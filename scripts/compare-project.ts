@@ -1,31 +1,45 @@
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
-import { inParallel } from './in-parallel.ts';
 import { at, isRecord, list, text, title } from './raw-objects.ts';
 
-const WIDTH = 16;
 /** Everything in these belongs to the user; the server adds nothing of its own. */
 const WHOLE = new Set(['data', 'binaryData', 'rules', 'subjects', 'roleRef', 'parameters', 'extension']);
 
-export interface Comparison {
-  readonly equal: number;
-  /** One line for each object that is not what its manifest says. */
-  readonly differences: readonly string[];
-}
+/** What the comparison asks of a cluster: all objects of a manifest's kind in its namespace, by name. */
+export type LiveObjects = Pick<ClusterObjects, 'all'>;
 
 /**
  * Compares live objects with the manifests they were made from: everything in the manifest must be there with the same value, and every
- * owner reference must bear the uid of the owner that is there now. Shares no code with the product's own verification.
+ * owner reference must bear the uid of the owner that is there now. Returns a line for each object that is not so. Shares no code with
+ * the product's own verification.
  */
-export async function compareProject(objects: ClusterObjects, manifests: readonly JsonObject[]): Promise<Comparison> {
+export async function compareProject(objects: LiveObjects, manifests: readonly JsonObject[]): Promise<readonly string[]> {
+  const live = new Snapshot(objects);
   const differences: string[] = [];
-  await inParallel(manifests, WIDTH, async (manifest) => {
-    const live = await objects.get(manifest);
+  for (const manifest of manifests) {
+    const object = await live.get(manifest);
     const found =
-      live === undefined ? ['is missing'] : [...differing(comparable(manifest), live, ''), ...(await lostOwners(objects, live))];
+      object === undefined ? ['is missing'] : [...differing(comparable(manifest), object, ''), ...(await lostOwners(live, object))];
     if (found.length > 0) differences.push(`${title(manifest)}: ${found.join(', ')}`);
-  });
-  return { equal: manifests.length - differences.length, differences };
+  }
+  return differences;
+}
+
+/** Lists each kind and namespace once. */
+class Snapshot {
+  readonly #objects: LiveObjects;
+  readonly #lists = new Map<string, Promise<ReadonlyMap<string, JsonObject>>>();
+
+  constructor(objects: LiveObjects) {
+    this.#objects = objects;
+  }
+
+  async get(manifest: JsonObject): Promise<JsonObject | undefined> {
+    const key = [text(manifest, 'apiVersion'), text(manifest, 'kind'), text(manifest, 'metadata', 'namespace')].join(' ');
+    const listed = this.#lists.get(key) ?? this.#objects.all(manifest);
+    this.#lists.set(key, listed);
+    return (await listed).get(text(manifest, 'metadata', 'name'));
+  }
 }
 
 /** What differs between two lists of names, as lines. */
@@ -34,9 +48,11 @@ export function compareNames(what: string, before: readonly string[], after: rea
   return [...lost, ...after.filter((name) => !before.includes(name)).map((name) => `${what} ${name}: was not there before`)];
 }
 
-/** The manifest as the server stores it: `stringData` as `data`; the status is the controllers'. */
+/** The manifest as it is in a list: without its type, `stringData` as `data`; the status is the controllers'. */
+const NOT_COMPARED = ['apiVersion', 'kind', 'status', 'stringData'];
+
 function comparable(manifest: JsonObject): JsonObject {
-  const kept = Object.entries(manifest).filter(([key]) => key !== 'status' && key !== 'stringData');
+  const kept = Object.entries(manifest).filter(([key]) => !NOT_COMPARED.includes(key));
   const encoded = Object.entries(at(manifest, 'stringData') ?? {}).map(([key, value]): [string, string] => [key, base64(value as string)]);
   return Object.fromEntries<Json | undefined>(encoded.length === 0 ? kept : [...kept, ['data', Object.fromEntries(encoded)]]);
 }
@@ -59,11 +75,14 @@ function differing(expected: Json | undefined, live: Json | undefined, path: str
   return [...missing, ...extra.map((key) => `${path}/${key}`)];
 }
 
-async function lostOwners(objects: ClusterObjects, live: JsonObject): Promise<readonly string[]> {
+async function lostOwners(live: Snapshot, object: JsonObject): Promise<readonly string[]> {
   const lost: string[] = [];
-  for (const reference of list(live, 'metadata', 'ownerReferences')) {
-    const owner = { ...(reference as JsonObject), metadata: { namespace: at(live, 'metadata', 'namespace'), name: at(reference, 'name') } };
-    const uid = text(await objects.get(owner), 'metadata', 'uid');
+  for (const reference of list(object, 'metadata', 'ownerReferences')) {
+    const owner = {
+      ...(reference as JsonObject),
+      metadata: { namespace: at(object, 'metadata', 'namespace'), name: at(reference, 'name') },
+    };
+    const uid = text(await live.get(owner), 'metadata', 'uid');
     if (uid === '' || uid !== text(reference, 'uid'))
       lost.push(`owner ${text(reference, 'kind')} ${text(reference, 'name')} is not linked`);
   }

@@ -23,9 +23,9 @@ export async function makeDemoPlace(): Promise<DemoPlace> {
   const sandbox = `demo-${randomBytes(2).toString('hex')}`;
   const state = join(folder, 'state');
   const kubeconfig = join(state, 'sandboxes', sandbox, 'kubeconfig');
-  // An empty file in place of the user's own: the demo uses a Temporal server of its own.
+  // In place of the user's own profiles: the demo uses a Temporal server of its own.
   const temporalConfig = join(folder, 'temporal.toml');
-  await writeFile(temporalConfig, '');
+  await writeFile(temporalConfig, '[profile.default]\n');
   const own = {
     KUBECONFIG: kubeconfig,
     HOLDFAST_STATE_DIR: state,

@@ -53,11 +53,11 @@ export class DemoShop {
     await inParallel(this.#priceLists, WIDTH, (manifest) => this.#objects.create(manifest));
     const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { namespace: 'shop', name: 'invoices' } };
     await until('the claim is bound', async () => text(await this.#objects.get(claim), 'status', 'phase') === 'Bound');
-    await until('the database has a claim', async () => (await this.#objects.names(claim)).includes('data-database-0'));
+    await until('the database has a claim', async () => (await this.#objects.all(claim)).has('data-database-0'));
     const ofKind = new Map(this.#manifests.map((manifest) => [text(manifest, 'kind'), manifest]));
     for (const manifest of ofKind.values()) {
       const isCompared = at(manifest, 'metadata', 'namespace') !== undefined && !isLeftOut(manifest);
-      if (isCompared) this.#before.set(manifest, await this.#objects.names(manifest));
+      if (isCompared) this.#before.set(manifest, await this.#names(manifest));
     }
   }
 
@@ -71,24 +71,28 @@ export class DemoShop {
   async restoredPart(): Promise<number> {
     const [first] = this.#priceLists;
     if (first === undefined) return 1;
-    return Math.max(0, (await this.#objects.names(first)).length / PRICE_LISTS);
+    return Math.max(0, (await this.#names(first)).length / PRICE_LISTS);
   }
 
   /** Lines about what is not as its files say; none when all is. */
   async differencesFromFiles(manifests = this.#manifests): Promise<readonly string[]> {
-    return (await compareProject(this.#objects, [...manifests, ...this.#priceLists])).differences;
+    return compareProject(this.#objects, [...manifests, ...this.#priceLists]);
   }
 
   /** Lines about what is not as it was before the accident; none when all is. */
   async differencesAfterRestore(): Promise<readonly string[]> {
     const lines = [...(await this.differencesFromFiles(this.#manifests.filter((manifest) => !isLeftOut(manifest))))];
     for (const [manifest, names] of this.#before) {
-      lines.push(...compareNames(text(manifest, 'kind'), names, await this.#objects.names(manifest)));
+      lines.push(...compareNames(text(manifest, 'kind'), names, await this.#names(manifest)));
     }
     for (const job of this.#manifests.filter(isLeftOut)) {
       if ((await this.#objects.get(job)) !== undefined)
         lines.push(`Job ${text(job, 'metadata', 'name')}: was restored and would run again`);
     }
     return lines;
+  }
+
+  async #names(manifest: JsonObject): Promise<readonly string[]> {
+    return [...(await this.#objects.all(manifest)).keys()].sort();
   }
 }

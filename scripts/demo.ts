@@ -71,7 +71,7 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
       await holdfast.run('backup', 'describe', BACKUP);
     });
     await step('The accident: delete the namespace and the custom resource definitions', () => shop.destroy());
-    await step('See what a restore would do', () => holdfast.run('restore', 'plan', '--from-backup', BACKUP));
+    await step('See what a restore would do', () => holdfast.runHiding('price-list', 'restore', 'plan', '--from-backup', BACKUP));
     await step('Restore, and kill -9 the worker in the middle', () => restoreAndKill(story, place, shop));
     await step('The next command goes on where it stopped', () => holdfast.run('restore', 'describe', RESTORE, '--wait'));
     await step('Prove it', () => prove(story, place, shop));

@@ -6,6 +6,7 @@ import { runToEnd } from './child-process.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../bin/holdfast', import.meta.url));
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const MAX_OUTPUT = 1 << 28;
 const run = promisify(execFile);
 
 /** The command line as a user has it: a process of its own, in a given environment, its output on the terminal. */
@@ -31,9 +32,17 @@ export class HoldfastCommand {
     if (code !== 0) throw new Error(`holdfast ${args.slice(0, 2).join(' ')} ended with exit code ${code}`);
   }
 
+  /** Shows and runs a command, without the lines of its output that contain `hidden`. */
+  async runHiding(hidden: string, ...args: readonly string[]): Promise<void> {
+    this.#show([...args], ` | grep -v ${hidden}`);
+    const { stdout } = await run(LAUNCHER, args, { cwd: ROOT, env: this.#environment, maxBuffer: MAX_OUTPUT });
+    const lines = stdout.split('\n').filter((line) => !line.includes(hidden));
+    process.stdout.write(lines.join('\n'));
+  }
+
   /** What a command prints with `-o json`. */
   async json(...args: readonly string[]): Promise<unknown> {
-    const { stdout } = await run(LAUNCHER, [...args, '-o', 'json'], { cwd: ROOT, env: this.#environment, maxBuffer: 1 << 28 });
+    const { stdout } = await run(LAUNCHER, [...args, '-o', 'json'], { cwd: ROOT, env: this.#environment, maxBuffer: MAX_OUTPUT });
     return JSON.parse(stdout) as unknown;
   }
 
@@ -44,8 +53,8 @@ export class HoldfastCommand {
     return { kill: () => child.kill('SIGKILL'), ended: exitOf(child) };
   }
 
-  #show(args: readonly string[]): void {
-    process.stderr.write(`${pc.cyan('$')} ${pc.bold(['holdfast', ...args].map(quoted).join(' '))}\n`);
+  #show(args: readonly string[], more = ''): void {
+    process.stderr.write(`${pc.cyan('$')} ${pc.bold(['holdfast', ...args].map(quoted).join(' ') + more)}\n`);
   }
 }
 

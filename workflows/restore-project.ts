@@ -109,7 +109,9 @@ async function verifyAll({ input, prepared }: Run): Promise<VerificationReport> 
   const { sequence, serverTime } = prepared;
   let report = NOTHING_COMPARED;
   await inParallel(stretches(prepared.batches, VERIFY_OBJECTS), APPLY_WIDTH, async (batches) => {
-    report = addReports(report, await verifyRestored({ restore: input, sequence, serverTime, batches }));
+    const found = await verifyRestored({ restore: input, sequence, serverTime, batches });
+    // Only now: another stretch may have been added while this one was waited for.
+    report = addReports(report, found);
   });
   return report;
 }

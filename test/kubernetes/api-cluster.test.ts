@@ -54,7 +54,9 @@ const page = (revision: string, token = '', items: unknown[] = [{ metadata: { na
 
 describe('listPage', () => {
   it('asks for the exact revision on the first page, and by the token alone after it', async () => {
-    const { cluster, server } = await setUp((response, _request, index) => { json(response, 200, page('42', index === 0 ? 'next/+=' : '')); });
+    const { cluster, server } = await setUp((response, _request, index) => {
+      json(response, 200, page('42', index === 0 ? 'next/+=' : ''));
+    });
     const first = await cluster.listPage({ ...LIST, labelSelector: 'app in (a,b)' });
     expect(first).toMatchObject({ revision: '42', continueToken: 'next/+=' });
     expect(first.items.map((item) => item.bytes.toString())).toStrictEqual(['{"metadata":{"name":"x"}}']);
@@ -71,7 +73,9 @@ describe('listPage', () => {
   });
 
   it('lists the whole cluster, and kinds of groups', async () => {
-    const { cluster, server } = await setUp((response) => { json(response, 200, page('1')); });
+    const { cluster, server } = await setUp((response) => {
+      json(response, 200, page('1'));
+    });
     await cluster.listPage({ ...LIST, namespace: '', exactRevision: '' });
     await cluster.listPage({ ...LIST, type: ROLES, namespace: '', exactRevision: '' });
     expect(server.requests.map(({ url }) => url)).toStrictEqual([
@@ -92,7 +96,9 @@ describe('listPage', () => {
   });
 
   it('takes a list of another moment for a revision that is gone', async () => {
-    const { cluster } = await setUp((response) => { json(response, 200, page('43')); });
+    const { cluster } = await setUp((response) => {
+      json(response, 200, page('43'));
+    });
     await expect(cluster.listPage(LIST)).rejects.toMatchObject({ name: 'RevisionGone' });
     await expect(cluster.listPage({ ...LIST, continueToken: 'x' })).rejects.toMatchObject({ name: 'RevisionGone' });
     await expect(cluster.listPage({ ...LIST, exactRevision: '' })).resolves.toMatchObject({ revision: '43' });
@@ -189,7 +195,9 @@ describe('reading', () => {
   });
 
   it("tells the revision and the server's time", async () => {
-    const { cluster } = await setUp((response) => { json(response, 200, page('77'), { date: 'Sun, 22 Nov 2026 18:30:42 GMT' }); });
+    const { cluster } = await setUp((response) => {
+      json(response, 200, page('77'), { date: 'Sun, 22 Nov 2026 18:30:42 GMT' });
+    });
     expect(await cluster.now()).toStrictEqual({ revision: '77', serverTime: '2026-11-22T18:30:42.000Z' });
   });
 

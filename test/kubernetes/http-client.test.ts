@@ -42,9 +42,24 @@ describe('HttpClient', () => {
   it.each([
     ['a reset connection', reset],
     ['a body that is cut short', cutShort],
-    ['429', (response: ServerResponse) => { json(response, 429, {}, { 'retry-after': '0' }); }],
-    ['503 with Retry-After', (response: ServerResponse) => { json(response, 503, {}, { 'retry-after': '0' }); }],
-    ['500', (response: ServerResponse) => { refuse(response, 500); }],
+    [
+      '429',
+      (response: ServerResponse) => {
+        json(response, 429, {}, { 'retry-after': '0' });
+      },
+    ],
+    [
+      '503 with Retry-After',
+      (response: ServerResponse) => {
+        json(response, 503, {}, { 'retry-after': '0' });
+      },
+    ],
+    [
+      '500',
+      (response: ServerResponse) => {
+        refuse(response, 500);
+      },
+    ],
   ])('reads again after %s', async (_what, fail) => {
     const { client, server } = await setUp(failing(2, fail));
     for (const request of [get, patch]) await expect(client.send(request)).resolves.toMatchObject({ status: 200 });
@@ -70,20 +85,32 @@ describe('HttpClient', () => {
 
   it('never sends a POST again after 500 or 503, which may have been executed', async () => {
     for (const status of [500, 503]) {
-      const { client, server } = await setUp(failing(1, (response) => { json(response, status, {}, { 'retry-after': '0' }); }));
+      const { client, server } = await setUp(
+        failing(1, (response) => {
+          json(response, status, {}, { 'retry-after': '0' });
+        }),
+      );
       await expect(client.send(post)).resolves.toMatchObject({ status });
       expect(server.requests).toHaveLength(1);
     }
   });
 
   it('sends a POST again after 429: it was not executed', async () => {
-    const { client, server } = await setUp(failing(2, (response) => { json(response, 429, {}); }));
+    const { client, server } = await setUp(
+      failing(2, (response) => {
+        json(response, 429, {});
+      }),
+    );
     await expect(client.send(post)).resolves.toMatchObject({ status: 200 });
     expect(server.requests).toHaveLength(3);
   });
 
   it('waits as long as Retry-After says, all requests together', async () => {
-    const { client } = await setUp(failing(1, (response) => { json(response, 429, {}, { 'retry-after': '1' }); }));
+    const { client } = await setUp(
+      failing(1, (response) => {
+        json(response, 429, {}, { 'retry-after': '1' });
+      }),
+    );
     const begin = performance.now();
     const first = client.send(get);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -93,7 +120,12 @@ describe('HttpClient', () => {
   });
 
   it('gives the 429 as the answer when patience ends', async () => {
-    const { client } = await setUp((response) => { json(response, 429, {}, { 'retry-after': '1' }); }, { patienceMs: 500 });
+    const { client } = await setUp(
+      (response) => {
+        json(response, 429, {}, { 'retry-after': '1' });
+      },
+      { patienceMs: 500 },
+    );
     await expect(client.send(get)).resolves.toMatchObject({ status: 429 });
   });
 
@@ -134,7 +166,12 @@ describe('HttpClient', () => {
   });
 
   it('ends at once with the signal, under way and between attempts', async () => {
-    for (const answer of [() => undefined, (response: ServerResponse) => { json(response, 429, {}, { 'retry-after': '5' }); }]) {
+    for (const answer of [
+      () => undefined,
+      (response: ServerResponse) => {
+        json(response, 429, {}, { 'retry-after': '5' });
+      },
+    ]) {
       const { client } = await setUp(answer);
       const reason = new Error('cancelled by the user');
       const controller = new AbortController();
@@ -145,6 +182,20 @@ describe('HttpClient', () => {
       await expect(client.send({ ...get, signal: controller.signal })).rejects.toBe(reason);
       expect(performance.now() - begin).toBeLessThan(1_000);
     }
+  });
+
+  it('sends nothing any more once the signal has ended it while connecting', async () => {
+    const { client, server } = await setUp((response) => {
+      json(response, 200, {});
+    });
+    const controller = new AbortController();
+    const sending = client.send({ ...post, signal: controller.signal });
+    // Enough for the request to wait for its connection, which takes a turn of the event loop.
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    controller.abort(new Error('cancelled'));
+    await expect(sending).rejects.toThrow('cancelled');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(server.requests).toHaveLength(0);
   });
 
   it('refuses an answer without end', async () => {

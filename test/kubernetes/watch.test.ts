@@ -69,6 +69,16 @@ describe('watch', () => {
     expect(server.requests.map(({ url }) => revisionOf(url))).toStrictEqual(['5', '6', '7']);
   });
 
+  it('stays on a connection on which something comes now and then', async () => {
+    const { server, events } = await setUp((response) => {
+      begin(response, event('ADDED', '6'));
+      [7, 8, 9].forEach((revision, index) => setTimeout(() => response.write(event('BOOKMARK', String(revision))), 100 * (index + 1)));
+      setTimeout(() => response.write(event('DELETED', '10')), 400);
+    }, 250);
+    expect(await take(events, 2)).toStrictEqual(['ADDED 6', 'DELETED 10']);
+    expect(server.requests).toHaveLength(1);
+  });
+
   it.each([
     [
       'as an event',

@@ -15,14 +15,12 @@ const codes = async (repository: { problems(): Promise<{ code: string }[]> }) =>
 describe('the manifest chain', () => {
   it('gives 20 concurrent writers consecutive sequences', async () => {
     const store = new MemoryStore();
-    const { identity } = await newRepository(store);
+    const { identity, repository } = await newRepository(store);
     const writers = await Promise.all([1, 2, 3, 4].map(() => openRepository(store, { identities: [identity] })));
     const results = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => writers[index % 4]?.commit(sampleManifest(`b${String(index)}`, []))),
+      Array.from({ length: 20 }, (_, index) => (writers[index % 4] ?? repository).commit(sampleManifest(`b${String(index)}`, []))),
     );
-    expect(results.map((result) => result?.sequence).sort((a, b) => (a ?? 0) - (b ?? 0))).toEqual(
-      Array.from({ length: 20 }, (_, index) => index + 1),
-    );
+    expect(results.map((result) => result.sequence).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     const reader = await openRepository(store, { identities: [identity] });
     expect((await reader.backups()).map(({ sequence }) => sequence)).toHaveLength(20);
     expect(await reader.problems()).toEqual([]);
@@ -123,12 +121,12 @@ describe('the manifest chain', () => {
   it('is read whole while backups are deleted', async () => {
     const { repository, store, identity } = await chainOf(Array.from({ length: 12 }, (_, index) => `b${String(index)}`));
     const reader = await openRepository(store, { identities: [identity] });
-    let deleting = true;
+    const progress = { deleting: true };
     const deletions = (async () => {
       for (let index = 0; index < 12; index += 2) await repository.deleteBackups([`b${String(index)}`]);
-      deleting = false;
+      progress.deleting = false;
     })();
-    while (deleting) expect(await codes(reader)).toEqual([]);
+    while (progress.deleting) expect(await codes(reader)).toEqual([]);
     await deletions;
     expect(await reader.backups()).toHaveLength(6);
   });

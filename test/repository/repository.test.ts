@@ -8,7 +8,7 @@ import { openRepository } from '../../repository/repository.ts';
 import { FilesystemStore } from '../../storage/filesystem.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { MemoryStore } from '../support/memory-store.ts';
-import { backUp, CANARY, newRepository, restore, sampleManifest, sampleRecords, sampleSegments } from './samples.ts';
+import { backUp, CANARY, newRepository, restore, sampleManifest, sampleRecords, sampleSegments, textOf } from './samples.ts';
 
 describe('a repository', () => {
   it('returns every byte, in memory and from a folder, also in another process', async () => {
@@ -20,9 +20,9 @@ describe('a repository', () => {
       const binary = [Buffer.from([0, 255, 10]), Buffer.alloc(0), Buffer.from('{"n":12345678901234567890,"f":1.0,"__proto__":{}}')];
       const segments = [...sampleSegments(), binary, []];
       const ids = await backUp(repository, 'b', segments);
-      expect(await restore(repository, 'b')).toEqual(segments);
+      expect(await restore(repository, 'b')).toEqual(textOf(segments));
       const other = await openRepository(store, { identities: [identity] });
-      expect(await restore(other, 'b')).toEqual(segments);
+      expect(await restore(other, 'b')).toEqual(textOf(segments));
       expect(await other.readSegment(ids[4] ?? '')).toEqual(binary);
       expect(other.id).toBe(repository.id);
     }
@@ -138,10 +138,10 @@ describe('a repository', () => {
     await Promise.all(writers.map((writer, index) => backUp(writer, `b${String(index)}`, sampleSegments(index % 3))));
     const reader = await openRepository(store, { identities: [identity] });
     expect(await reader.backups()).toHaveLength(6);
-    for (let index = 0; index < 6; index++) expect(await restore(reader, `b${String(index)}`)).toEqual(sampleSegments(index % 3));
+    for (let index = 0; index < 6; index++) expect(await restore(reader, `b${String(index)}`)).toEqual(textOf(sampleSegments(index % 3)));
     expect(await reader.problems()).toEqual([]);
     // A process that was open all the time finds the others' segments, too.
-    expect(await restore(repository, 'b1')).toEqual(sampleSegments(1));
+    expect(await restore(repository, 'b1')).toEqual(textOf(sampleSegments(1)));
   });
 
   it('counts', async () => {

@@ -1,0 +1,306 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { BackupProgress, BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
+import type { RunPhase } from '../../contracts/outcome.ts';
+import { ConflictPolicy, type RestoreOptions, type RestoreProgress, type RestoreProjectInput, type RestoreProjectResult } from '../../contracts/restore.ts';
+import { SELECT_ALL, type Selection } from '../../contracts/selection.ts';
+import { backupWorkflowId, restoreWorkflowId } from '../../contracts/workflow-ids.ts';
+import { startRun, type RunRequest } from '../../cli/runs/start-run.ts';
+import type { Sandbox } from '../../sandbox/control-plane.ts';
+import { FilesystemStore } from '../../storage/filesystem.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { parseLocationUrl } from '../../storage/open-store.ts';
+import { S3Store } from '../../storage/s3.ts';
+import { loadConfiguration, saveLocation, type Location } from '../../workers/configuration.ts';
+import { dataConverter } from '../../workers/data-converter.ts';
+import { createRepository } from '../../workers/dependencies.ts';
+import { OpenRuns } from '../../workers/open-runs.ts';
+import { stopTemporal } from '../../sandbox/temporal-server.ts';
+import { ChildCommand, type CommandResult } from './child-command.ts';
+import { RawApi } from './raw-api.ts';
+import { startTestCluster, startTestS3, startTestTemporal, type Stoppable } from './sandbox-env.ts';
+
+export interface PlaceOptions {
+  readonly s3?: boolean;
+  /** False: commands start the local server themselves. */
+  readonly temporal?: boolean;
+}
+
+/** How a run ended, as its starter sees it. */
+export interface RunOutcome<Result> {
+  readonly name: string;
+  /** Absent when the run failed as a whole. */
+  readonly result?: Result;
+  /** The failure's type and message. */
+  readonly failure?: { readonly type: string; readonly message: string };
+  readonly elapsedMs: number;
+}
+
+export interface PlaceLocation {
+  readonly name: string;
+  readonly identity: string;
+  /** Straight to the storage, past every proxy. */
+  readonly store: ObjectStore;
+}
+
+/** A run under way. */
+export interface StartedRun<Result> {
+  readonly handle: WorkflowHandle;
+  outcome(): Promise<RunOutcome<Result>>;
+}
+
+/** `main` is an S3 server's bucket when there is one. */
+const BUCKET = 'backups';
+
+/**
+ * Everything for one test file: a control plane, a Temporal server, perhaps an S3 server, worker processes and a command line, each real, in
+ * folders of their own. Tests reach the cluster through `api`, which shares no code with the product.
+ */
+export class TestPlace {
+  readonly folder: string;
+  readonly cluster: Sandbox & Stoppable;
+  readonly api: RawApi;
+  readonly s3: Awaited<ReturnType<typeof startTestS3>> | undefined;
+  readonly temporal: Awaited<ReturnType<typeof startTestTemporal>> | undefined;
+  readonly locations = new Map<string, PlaceLocation>();
+  /** Planted as secrets by tests; must appear nowhere but in the cluster. */
+  readonly canaries: string[] = [];
+  /** Everything that commands and workers have printed. */
+  readonly outputs: ChildCommand[] = [];
+  #client: Client | undefined;
+
+  private constructor(parts: Pick<TestPlace, 'folder' | 'cluster' | 'api' | 's3' | 'temporal'>) {
+    this.folder = parts.folder;
+    this.cluster = parts.cluster;
+    this.api = parts.api;
+    this.s3 = parts.s3;
+    this.temporal = parts.temporal;
+  }
+
+  static async open({ s3 = false, temporal = true }: PlaceOptions = {}): Promise<TestPlace> {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-place-'));
+    for (const name of ['tmp', 'state']) await mkdir(join(folder, name));
+    await writeFile(join(folder, 'temporal.toml'), '');
+    const [cluster, server, orchestrator] = await Promise.all([
+      startTestCluster(),
+      s3 ? startTestS3() : undefined,
+      temporal ? startTestTemporal() : undefined,
+    ]);
+    const api = await RawApi.open(cluster.kubeconfigPath);
+    const place = new TestPlace({ folder, cluster, api, s3: server, temporal: orchestrator });
+    if (server) await makeBucket(server);
+    return place;
+  }
+
+  /** Stops everything, the servers that commands started for themselves included. */
+  async close(): Promise<void> {
+    for (const { child } of this.outputs) child.kill('SIGKILL');
+    await Promise.allSettled(this.outputs.map(({ ended }) => ended));
+    await this.#client?.connection.close();
+    this.api.close();
+    await stopTemporal(join(this.folder, 'state', 'temporal'));
+    await Promise.all([this.cluster.stop(), this.s3?.stop(), this.temporal?.stop()]);
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The environment of commands and workers: nothing of the user's own configuration. */
+  get environment(): NodeJS.ProcessEnv {
+    const own = Object.entries(process.env).filter(([name]) => !/^(TEMPORAL_|AWS_|KUBECONFIG$|HOLDFAST_(CONFIG|STATE_DIR|DEBUG)$)/.test(name));
+    return {
+      ...Object.fromEntries(own),
+      KUBECONFIG: this.cluster.kubeconfigPath,
+      HOLDFAST_CONFIG: this.configFile,
+      HOLDFAST_STATE_DIR: join(this.folder, 'state'),
+      TEMPORAL_CONFIG_FILE: join(this.folder, 'temporal.toml'),
+      TMPDIR: join(this.folder, 'tmp'),
+      NO_COLOR: '1',
+      ...(this.temporal ? { TEMPORAL_ADDRESS: this.temporal.address } : {}),
+      ...(this.s3 ? { AWS_ACCESS_KEY_ID: this.s3.accessKeyId, AWS_SECRET_ACCESS_KEY: this.s3.secretAccessKey, AWS_REGION: this.s3.region } : {}),
+    };
+  }
+
+  get configFile(): string {
+    return join(this.folder, 'config.yaml');
+  }
+
+  /** Makes a repository and tells the configuration of it. With S3 its place is a prefix of the one bucket; `endpoint` may be a proxy. */
+  async addLocation(name: string, options: { readonly endpoint?: string; readonly url?: string } = {}): Promise<PlaceLocation> {
+    const url = options.url ?? (this.s3 ? `s3://${BUCKET}/${name}` : `file://${join(this.folder, 'locations', name)}`);
+    const keyFile = join(this.folder, `${name}.key`);
+    const remote = url.startsWith('s3:') && this.s3 ? { endpoint: options.endpoint ?? this.s3.endpoint, region: this.s3.region, forcePathStyle: true } : {};
+    const location: Location = { name, url, key: { file: keyFile }, ...remote };
+    const store = this.#storeAt(url);
+    await createRepository(location, store, []);
+    await saveLocation(location, this.configFile);
+    const identity = (await readFile(keyFile, 'utf8')).split('\n').find((line) => line.startsWith('AGE-SECRET-KEY')) ?? '';
+    const made: PlaceLocation = { name, identity, store };
+    this.locations.set(name, made);
+    return made;
+  }
+
+  /** A kubeconfig that reaches the cluster by other addresses: one context for each. A proxy needs no credentials. */
+  async writeKubeconfig(servers: Readonly<Record<string, string>>): Promise<string> {
+    const file = join(this.folder, `kubeconfig-${Object.keys(servers)[0] ?? 'none'}`);
+    const entries = Object.entries(servers);
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': entries[0]?.[0] ?? '',
+      clusters: entries.map(([name, server]) => ({ name, cluster: { server } })),
+      users: [{ name: 'nobody', user: {} }],
+      contexts: entries.map(([name]) => ({ name, context: { cluster: name, user: 'nobody' } })),
+    };
+    await writeFile(file, JSON.stringify(config));
+    return file;
+  }
+
+  /** Starts a command; it is killed at the end of the file at the latest. */
+  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildCommand {
+    const command = new ChildCommand(args, { ...this.environment, ...env });
+    this.outputs.push(command);
+    return command;
+  }
+
+  async run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
+    return this.start(args, env).ended;
+  }
+
+  /** A worker process; resolves when it serves. */
+  async startWorker(access: { readonly kubeconfig?: string; readonly contexts?: readonly string[] } = {}): Promise<ChildCommand> {
+    const { kubeconfig = this.cluster.kubeconfigPath, contexts = [] } = access;
+    const worker = this.start(['worker', 'run', '--kubeconfig', kubeconfig, ...contexts.flatMap((context) => ['--context', context])]);
+    await worker.printed(/serving /);
+    return worker;
+  }
+
+  async client(): Promise<Client> {
+    if (!this.temporal) throw new Error('this place has no Temporal server of its own');
+    this.#client ??= new Client({
+      connection: await Connection.connect({ address: this.temporal.address }),
+      dataConverter: dataConverter(undefined),
+    });
+    return this.#client;
+  }
+
+  async startBackup(name: string, request: BackupRequest = {}): Promise<StartedRun<BackupProjectResult>> {
+    const { cluster = this.cluster.context, location = this.#firstLocation(), namespaces = [], selection = {} } = request;
+    const input: BackupProjectInput = { name, cluster, location, selection: { ...SELECT_ALL, includedNamespaces: namespaces, ...selection } };
+    return this.#startRun({ workflow: 'backupProject', kind: 'backup', workflowId: backupWorkflowId(location, name), name, location, input, cluster });
+  }
+
+  async startRestore(name: string, request: RestoreRequest): Promise<StartedRun<RestoreProjectResult>> {
+    const { cluster = this.cluster.context, location = this.#firstLocation(), backup, selection = {}, ...options } = request;
+    const input: RestoreProjectInput = {
+      name,
+      backup,
+      cluster,
+      location,
+      options: {
+        namespaceMapping: {},
+        conflictPolicy: ConflictPolicy.Skip,
+        includeControlled: false,
+        preserveNodePorts: false,
+        allow: [],
+        readinessTimeoutMs: 60_000,
+        ...options,
+        selection: { ...SELECT_ALL, ...selection },
+      },
+    };
+    return this.#startRun({ workflow: 'restoreProject', kind: 'restore', workflowId: restoreWorkflowId(cluster, name), name, location, input, cluster });
+  }
+
+  async backup(name: string, request: BackupRequest = {}): Promise<RunOutcome<BackupProjectResult>> {
+    return (await this.startBackup(name, request)).outcome();
+  }
+
+  async restore(name: string, request: RestoreRequest): Promise<RunOutcome<RestoreProjectResult>> {
+    return (await this.startRestore(name, request)).outcome();
+  }
+
+  /** Folders in which nothing secret may be found: the state of commands and workers, temporary files, Temporal's database. */
+  get watchedFolders(): readonly string[] {
+    return [join(this.folder, 'state'), join(this.folder, 'tmp'), ...(this.temporal ? [this.temporal.folder] : [])];
+  }
+
+  async temporaryFiles(): Promise<readonly string[]> {
+    return readdir(join(this.folder, 'tmp'));
+  }
+
+  #firstLocation(): string {
+    const [name] = this.locations.keys();
+    if (name === undefined) throw new Error('the place has no location yet');
+    return name;
+  }
+
+  #storeAt(url: string): ObjectStore {
+    const place = parseLocationUrl(url);
+    if (place.scheme === 'file') return new FilesystemStore(place.path);
+    if (!this.s3) throw new Error('this place has no S3 server');
+    return new S3Store(place, s3Options(this.s3));
+  }
+
+  async #startRun<Result extends { readonly phase: RunPhase }>(request: Omit<RunRequest, 'cluster'> & { cluster: string }): Promise<StartedRun<Result>> {
+    const client = await this.client();
+    const began = performance.now();
+    const access = { kubeconfig: '', context: '' };
+    const orchestrator = { client, namespace: 'default', uiUrl: '', embedded: false, openRuns: new OpenRuns(join(this.folder, 'state')), close: () => Promise.resolve() };
+    const handle = await startRun(orchestrator, { ...request, cluster: { name: request.cluster, access } });
+    return {
+      handle,
+      outcome: async () => {
+        const { name } = request;
+        try {
+          return { name, result: (await handle.result()) as Result, elapsedMs: performance.now() - began };
+        } catch (error) {
+          if (!(error instanceof WorkflowFailedError)) throw error;
+          const cause = error.cause as Error & { readonly type?: string };
+          return { name, failure: { type: cause.type ?? cause.name, message: cause.message }, elapsedMs: performance.now() - began };
+        }
+      },
+    };
+  }
+}
+
+export interface BackupRequest {
+  readonly cluster?: string;
+  readonly location?: string;
+  readonly namespaces?: readonly string[];
+  readonly selection?: Partial<Selection>;
+}
+
+export interface RestoreRequest extends Partial<Omit<RestoreOptions, 'selection'>> {
+  readonly backup: string;
+  readonly cluster?: string;
+  readonly location?: string;
+  readonly selection?: Partial<Selection>;
+}
+
+/** How far a run is; undefined while no worker answers. */
+export async function progressOf(handle: WorkflowHandle): Promise<BackupProgress | RestoreProgress | undefined> {
+  return handle.query<BackupProgress | RestoreProgress>('progress').catch(() => undefined);
+}
+
+/** The configuration as commands will read it. */
+export async function configuredLocations(place: TestPlace): Promise<readonly string[]> {
+  return (await loadConfiguration(place.configFile)).locations.map(({ name }) => name);
+}
+
+/** Path of a file of the repository under test. */
+export function projectFile(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
+}
+
+function s3Options(server: Awaited<ReturnType<typeof startTestS3>>) {
+  const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
+  return { endpoint: server.endpoint, region: server.region, credentials, forcePathStyle: true };
+}
+
+async function makeBucket(server: Awaited<ReturnType<typeof startTestS3>>): Promise<void> {
+  const client = new S3Client(s3Options(server));
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  client.destroy();
+}

@@ -1,0 +1,122 @@
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
+import { HoldfastError } from '../../contracts/failures.ts';
+import { NOTHING_COMPARED } from '../../domain/restore/reports.ts';
+import {
+  applied,
+  BACKUP,
+  backupActivities,
+  captured,
+  CONFIG_MAPS,
+  preparation,
+  RESTORE,
+  restoreActivities,
+  plan,
+  cursor,
+  SECRETS,
+} from './fake-activities.ts';
+import type { RunRequest } from './workflow-env.ts';
+
+/** One path through one workflow, to be recorded and replayed for ever. */
+export interface Recording extends RunRequest {
+  readonly path: string;
+  readonly during: (handle: WorkflowHandleWithFirstExecutionRunId) => Promise<void>;
+}
+
+export function recordings(): readonly Recording[] {
+  return [...backups(), ...restores()];
+}
+
+function backups(): readonly Recording[] {
+  const base = { workflow: 'backupProject', input: BACKUP } as const;
+  const started = Promise.withResolvers<undefined>();
+  return [
+    { ...base, path: 'completed', activities: backupActivities(), during: ended },
+    {
+      ...base,
+      path: 'batches-and-related',
+      activities: backupActivities({
+        planBackup: () => Promise.resolve(plan({ followReferences: true, tasks: [cursor(CONFIG_MAPS), cursor(SECRETS)] })),
+        captureResources: ({ cursor: at }) =>
+          Promise.resolve(captured(at.types[0] ?? CONFIG_MAPS, 5, at.continueToken === '' ? { next: { ...at, continueToken: '2' } } : {})),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'partially-failed',
+      activities: backupActivities({
+        captureResources: ({ cursor: { types } }) =>
+          types[0]?.resource === 'secrets'
+            ? Promise.reject(new HoldfastError('Forbidden', 'forbidden'))
+            : Promise.resolve(captured(CONFIG_MAPS, 1)),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'failed-to-plan',
+      activities: backupActivities({ planBackup: () => Promise.reject(new HoldfastError('BadInput', 'no such kind')) }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'cancelled',
+      activities: backupActivities({
+        captureResources: async () => {
+          started.resolve(undefined);
+          Context.current().heartbeat();
+          await Context.current().sleep('1h');
+          return captured(CONFIG_MAPS, 1);
+        },
+      }),
+      during: async (handle) => {
+        await started.promise;
+        await handle.cancel();
+        await ended(handle);
+      },
+    },
+  ];
+}
+
+function restores(): readonly Recording[] {
+  const base = { workflow: 'restoreProject', input: RESTORE } as const;
+  const waves = [
+    { wave: 1, title: 'definitions', awaits: 'crds-established' },
+    { wave: 2, title: 'the rest', awaits: 'nothing' },
+  ] as const;
+  const batches = Array.from({ length: 5 }, (_, index) => ({ wave: index < 1 ? 1 : 2, from: index, segments: 1, objects: 400 }));
+  return [
+    { ...base, path: 'completed', activities: restoreActivities(), during: ended },
+    {
+      ...base,
+      path: 'waits-and-relinks',
+      activities: restoreActivities({
+        prepareRestore: () => Promise.resolve(preparation(batches, { waves })),
+        applyBatch: ({ batch }) => Promise.resolve(applied(batch.objects, { unlinked: 1 })),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'partially-failed',
+      activities: restoreActivities({
+        applyBatch: ({ batch }) =>
+          batch.wave === 1 ? Promise.reject(new HoldfastError('Damaged', 'damaged')) : Promise.resolve(applied(1)),
+        verifyRestored: () => Promise.resolve({ ...NOTHING_COMPARED, equal: false, compared: 1, differenceCount: 1 }),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'refused',
+      activities: restoreActivities({ prepareRestore: () => Promise.reject(new HoldfastError('Conflict', '2 objects differ')) }),
+      during: ended,
+    },
+  ];
+}
+
+/** How it ends does not matter here; that it ends does. */
+async function ended(handle: WorkflowHandleWithFirstExecutionRunId): Promise<void> {
+  await handle.result().catch(() => undefined);
+}
