@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { historyToText } from '../test/support/history-files.ts';
 import { recordings } from '../test/support/recordings.ts';
 import { startWorkflowEnv } from '../test/support/workflow-env.ts';
 
@@ -24,7 +24,7 @@ try {
       return handle.fetchHistory();
     });
     const file = join(folder, `${version}-${path}.json`);
-    await writeFile(file, historyToJSON(history), { flag: 'wx' }).then(
+    await writeFile(file, historyToText(history), { flag: 'wx' }).then(
       () => {
         console.log(`recorded ${file}`);
       },

@@ -7,6 +7,7 @@ import * as workflows from '../../workflows/index.ts';
 import { dataConverter, FAILURE_CONVERTER_PATH } from '../../workers/data-converter.ts';
 import { installRuntime } from '../../workers/run-worker.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
+import { historyFromText } from '../support/history-files.ts';
 import { recordings } from '../support/recordings.ts';
 
 const HISTORIES = join(import.meta.dirname, 'histories');
@@ -32,7 +33,7 @@ async function recorded(): Promise<readonly { readonly workflow: string; readonl
   const found = [];
   for (const workflow of await readdir(HISTORIES)) {
     for (const file of await readdir(join(HISTORIES, workflow))) {
-      found.push({ workflow, file, history: JSON.parse(await readFile(join(HISTORIES, workflow, file), 'utf8')) as unknown });
+      found.push({ workflow, file, history: historyFromText(await readFile(join(HISTORIES, workflow, file), 'utf8')) });
     }
   }
   return found;
