@@ -44,7 +44,7 @@ export async function runProgram(words: readonly string[]): Promise<ExitCode> {
     .exitOverride();
   versionCommand(program);
   const [noun = ''] = words;
-  const wanted = noun === 'version' ? [] : noun in COMMANDS ? [noun] : Object.keys(COMMANDS);
+  const wanted = noun === 'version' ? [] : Object.hasOwn(COMMANDS, noun) ? [noun] : Object.keys(COMMANDS);
   for (const name of wanted) await COMMANDS[name]?.(program, done);
   inheritSettings(program);
   await program.parseAsync(words, { from: 'user' });

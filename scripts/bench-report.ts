@@ -6,8 +6,13 @@ export interface Measure {
   readonly what: string;
   readonly unit: string;
   readonly values: readonly number[];
-  /** What it should be; `isMet` is asked about the median. */
-  readonly target?: { readonly text: string; readonly isMet: (median: number) => boolean };
+  readonly target?: Target;
+}
+
+/** What a measure should be; `isMet` is asked about the median. */
+interface Target {
+  readonly text: string;
+  readonly isMet: (median: number) => boolean;
 }
 
 const BEGIN = '<!-- recorded: begin -->';
@@ -19,11 +24,11 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
 }
 
-export function atLeast(limit: number, unit: string): Measure['target'] {
+export function atLeast(limit: number, unit: string): Target {
   return { text: `>= ${figure(limit)} ${unit}`, isMet: (value) => value >= limit };
 }
 
-export function atMost(limit: number, unit: string): Measure['target'] {
+export function atMost(limit: number, unit: string): Target {
   return { text: `<= ${figure(limit)} ${unit}`, isMet: (value) => value <= limit };
 }
 

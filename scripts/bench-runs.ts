@@ -25,7 +25,7 @@ export function runBackup(
     location,
     selection: { ...SELECT_ALL, includedNamespaces: [request.namespaces] },
   };
-  return timed(place, 'backupProject', backupWorkflowId(location, request.name), input);
+  return timed(place, { workflow: 'backupProject', workflowId: backupWorkflowId(location, request.name), input });
 }
 
 /** Restores a whole backup. */
@@ -48,15 +48,18 @@ export function runRestore(
       readinessTimeoutMs: 120_000,
     },
   };
-  return timed(place, 'restoreProject', restoreWorkflowId(place.cluster, request.name), input);
+  return timed(place, { workflow: 'restoreProject', workflowId: restoreWorkflowId(place.cluster, request.name), input });
 }
 
-async function timed<T extends BackupProjectResult | RestoreProjectResult>(
-  { temporal, cluster }: BenchPlace,
-  workflow: string,
-  workflowId: string,
-  input: object,
-): Promise<Timed<T>> {
+interface Start {
+  readonly workflow: string;
+  readonly workflowId: string;
+  readonly input: object;
+}
+
+async function timed<T extends BackupProjectResult | RestoreProjectResult>(place: BenchPlace, start: Start): Promise<Timed<T>> {
+  const { temporal, cluster } = place;
+  const { workflow, workflowId, input } = start;
   const startedMs = performance.now();
   const handle = await temporal.workflow.start(workflow, { workflowId, taskQueue: clusterTaskQueue(cluster), args: [input] });
   const result = (await handle.result()) as T;

@@ -73,7 +73,8 @@ describe('boxes', () => {
   it('do not expand beyond the size that they claim', () => {
     const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
     expect(bomb.length).toBeLessThan(10_000);
-    expect(() => open(forged(1, 100, bomb))).toThrow(expect.objectContaining({ type: 'Damaged' }));
+    // By the limit while expanding, not by the size afterwards.
+    expect(() => open(forged(1, 100, bomb))).toThrow('does not decompress');
     expect(() => open(forged(1, 0xffff_ffff, bomb))).toThrow(expect.objectContaining({ type: 'Damaged' }));
     expect(() => open(forged(1, 64 * 1024 * 1024 + 1, bomb))).toThrow(expect.objectContaining({ type: 'Damaged' }));
     expect(() => open(forged(0, 3, Buffer.alloc(2)))).toThrow(expect.objectContaining({ type: 'Damaged' }));

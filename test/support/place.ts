@@ -84,7 +84,7 @@ export class TestPlace {
   static async open({ s3 = false, temporal = true }: PlaceOptions = {}): Promise<TestPlace> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-place-'));
     for (const name of ['tmp', 'state']) await mkdir(join(folder, name));
-    await writeFile(join(folder, 'temporal.toml'), '');
+    await writeFile(join(folder, 'temporal.toml'), '[profile.default]\n');
     const [cluster, server, orchestrator] = await Promise.all([
       startTestCluster(),
       s3 ? startTestS3() : undefined,
@@ -127,14 +127,15 @@ export class TestPlace {
     return join(this.folder, 'config.yaml');
   }
 
-  /** Makes a repository and tells the configuration of it. With S3 its place is a prefix of the one bucket; `endpoint` may be a proxy. */
-  async addLocation(name: string, options: { readonly endpoint?: string; readonly url?: string } = {}): Promise<PlaceLocation> {
+  /** Makes a repository and tells the configuration of it. With S3 its place is a prefix of the one bucket. */
+  async addLocation(name: string, options: AddLocation = {}): Promise<PlaceLocation> {
     const url = options.url ?? (this.s3 ? `s3://${BUCKET}/${name}` : `file://${join(this.folder, 'locations', name)}`);
-    const keyFile = join(this.folder, `${name}.key`);
+    const keyFile = join(this.folder, `${options.sameKeysAs ?? name}.key`);
     const remote = url.startsWith('s3:') && this.s3 ? { endpoint: options.endpoint ?? this.s3.endpoint, region: this.s3.region, forcePathStyle: true } : {};
     const location: Location = { name, url, key: { file: keyFile }, ...remote };
     const store = this.#storeAt(url);
-    await createRepository(location, store, []);
+    if (options.sameKeysAs === undefined) await createRepository(location, store, []);
+    else await copyKeys(this.locations.get(options.sameKeysAs)!.store, store);
     await saveLocation(location, this.configFile);
     const identity = (await readFile(keyFile, 'utf8')).split('\n').find((line) => line.startsWith('AGE-SECRET-KEY')) ?? '';
     const made: PlaceLocation = { name, identity, store };
@@ -265,6 +266,14 @@ export class TestPlace {
   }
 }
 
+export interface AddLocation {
+  readonly url?: string;
+  /** A proxy in front of the S3 server. */
+  readonly endpoint?: string;
+  /** An empty repository with the identity and keys of another location's: the same objects get the same ids in it. */
+  readonly sameKeysAs?: string;
+}
+
 export interface BackupRequest {
   readonly cluster?: string;
   readonly location?: string;
@@ -292,6 +301,12 @@ export async function configuredLocations(place: TestPlace): Promise<readonly st
 /** Path of a file of the repository under test. */
 export function projectFile(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
+}
+
+async function copyKeys(from: ObjectStore, to: ObjectStore): Promise<void> {
+  await to.prepare();
+  for await (const { key } of from.list('keys/')) await to.create(key, await from.read(key));
+  await to.create('repository.json', await from.read('repository.json'));
 }
 
 function s3Options(server: Awaited<ReturnType<typeof startTestS3>>) {

@@ -1,0 +1,38 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { neededTools } from '../../scripts/test-needs.ts';
+
+const TESTS = fileURLToPath(new URL('..', import.meta.url));
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(TESTS, 'scripts', '.needs-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('neededTools', () => {
+  it.each<[string, string, readonly string[]]>([
+    ['nothing', "import { a } from '../../support/memory-store.ts';", []],
+    ['an S3 server', "import { startTestS3 } from '../../support/sandbox-env.ts';", ['versitygw']],
+    ['Temporal', "import { startTemporal } from '../../../sandbox/temporal-server.ts';", ['temporal']],
+    ['a control plane', 'await startTestCluster();', ['etcd', 'kube-apiserver', 'kube-controller-manager']],
+  ])('finds that a test needs %s', async (_what, text, tools) => {
+    await writeFile(join(folder, 'a.test.ts'), text);
+    expect([...neededTools(join(folder, 'a.test.ts'))]).toEqual(tools);
+  });
+
+  it('follows the test code that a test imports, also in a circle', async () => {
+    await writeFile(join(folder, 'a.test.ts'), "import { b } from './b.ts';");
+    await writeFile(join(folder, 'b.ts'), "import './a.test.ts';\nstartTestS3();");
+    expect([...neededTools(join(folder, 'a.test.ts'))]).toEqual(['versitygw']);
+  });
+
+  it('takes it that an end-to-end test needs everything', () => {
+    expect(neededTools(join(TESTS, 'e2e', 'none.test.ts')).size).toBe(5);
+  });
+});
