@@ -20,7 +20,7 @@ export interface NamedCluster {
   readonly access: KubeconfigContext;
 }
 
-export async function openSession(cluster?: NamedCluster): Promise<Session> {
+async function openSession(cluster?: NamedCluster): Promise<Session> {
   const configuration = await loadConfiguration();
   const services = createServices({ configuration, clusters: new Map(cluster ? [[cluster.name, cluster.access]] : []) });
   return {

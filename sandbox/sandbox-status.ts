@@ -10,7 +10,7 @@ import { sandboxesFolder, sandboxPaths, stateFolder } from './state-folder.ts';
 import type { SandboxPaths } from './state-folder.ts';
 import { stopTemporal } from './temporal-server.ts';
 
-export interface SandboxServer {
+interface SandboxServer {
   readonly name: string;
   readonly running: boolean;
   readonly pid?: number;

@@ -34,7 +34,7 @@ export interface Services extends ActivityDependencies {
   close(): Promise<void>;
 }
 
-export interface DiffRequest {
+interface DiffRequest {
   readonly location: string;
   readonly before: string;
   readonly after: { readonly backup: string } | { readonly cluster: string };
@@ -163,7 +163,7 @@ async function openAt(location: Location, store: ObjectStore): Promise<Repositor
 }
 
 /** What opens a location's repository: the identities of its key file, or its passphrase. */
-export async function keysOf(location: Location): Promise<{ identities?: string[]; passphrase?: string }> {
+async function keysOf(location: Location): Promise<{ identities?: string[]; passphrase?: string }> {
   if (location.passphrase)
     return { passphrase: (await readSecret(location.passphrase, `passphrase of location ${location.name}`)).trimEnd() };
   if (!location.key) {

@@ -1,4 +1,4 @@
-import type { NativeConnection} from '@temporalio/worker';
+import type { NativeConnection } from '@temporalio/worker';
 import { Runtime, Worker } from '@temporalio/worker';
 import { ClassifyFailures } from './classify-failure.ts';
 import { createActivities } from '../activities/index.ts';

@@ -112,7 +112,7 @@ export function publishPhase(phase: RunPhase): void {
 }
 
 /** The error that says why, under Temporal's wrapping of activity failures. */
-export function causeOf(error: unknown): string {
+function causeOf(error: unknown): string {
   const cause = error instanceof ActivityFailure && error.cause ? error.cause : error;
   if (cause instanceof ApplicationFailure) return cause.message;
   return cause instanceof Error ? cause.message : String(cause);

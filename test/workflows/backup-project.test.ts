@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { QUERY_LOG, QUERY_PROGRESS, type BackupProgress, type BackupProjectResult, type RunLog } from '../../contracts/backup.ts';
 import type { CaptureInput, CommitBackupInput, HoldfastActivities } from '../../contracts/activities.ts';
 import { HoldfastError } from '../../contracts/failures.ts';
