@@ -32,6 +32,11 @@ export function exitCodeOfFailure(type: string): ExitCode {
   return OF_FAILURE[type] ?? ExitCode.Error;
 }
 
+/** For a run that failed as a whole. */
+export function exitCodeOfFailedRun(type: string): ExitCode {
+  return OF_FAILURE[type] ?? ExitCode.Failed;
+}
+
 /** For a run that ended. */
 export function exitCodeOfPhase(phase: RunPhase): ExitCode {
   return OF_PHASE[phase];

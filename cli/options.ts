@@ -49,6 +49,7 @@ export function withSelection(command: Command): Command {
     .option('--include-namespaces <names>', 'namespaces to take, with globs (default: all)', commaList, [])
     .option('--exclude-namespaces <names>', 'namespaces to leave out, with globs', commaList, [])
     .option('-n, --namespace <name>', 'short for --include-namespaces', commaList, [])
+    .addOption(new Option('-A, --all-namespaces', 'every namespace: the default').default(false))
     .option('--include-resources <kinds>', 'kinds to take, e.g. deployments,secrets,*.example.com (default: all)', commaList, [])
     .option('--exclude-resources <kinds>', 'kinds to leave out', commaList, [])
     .option('-l, --selector <selector>', 'label selector', '')

@@ -11,3 +11,7 @@ export function restoreWorkflowId(cluster: string, name: string): string {
 export function clusterTaskQueue(cluster: string): string {
   return `holdfast/${cluster}`;
 }
+
+export function clusterOfTaskQueue(taskQueue: string): string {
+  return taskQueue.replace(/^holdfast\//, '');
+}

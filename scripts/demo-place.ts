@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,8 +47,10 @@ export async function makeDemoPlace(): Promise<DemoPlace> {
 
 /** Stops every server of the place and removes it. Tries everything, then rejects with what went wrong first. */
 export async function removeDemoPlace(place: DemoPlace): Promise<void> {
+  const hasSandbox = existsSync(join(place.state, 'sandboxes', place.sandbox));
+  const down = () => place.holdfast.runUndisturbed('sandbox', 'down', '--name', place.sandbox, '--purge');
   const results = [
-    await settled(place.holdfast.runUndisturbed('sandbox', 'down', '--name', place.sandbox, '--purge')),
+    await settled(hasSandbox ? down() : Promise.resolve()),
     await settled(stopTemporal(join(place.state, 'temporal'))),
     await settled(rm(place.folder, { recursive: true, force: true, maxRetries: 5 })),
   ];

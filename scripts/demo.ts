@@ -36,8 +36,10 @@ async function demo(): Promise<number> {
     kept = flags.keep;
     return 0;
   } catch (error) {
-    story.say(pc.red(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`));
-    return interruption.signal.aborted ? 130 : 1;
+    const isInterrupted = interruption.signal.aborted;
+    const message = error instanceof Error ? error.message : String(error);
+    story.say(isInterrupted ? '\nInterrupted.' : pc.red(`\nThe demo failed: ${message}`));
+    return isInterrupted ? 130 : 1;
   } finally {
     if (kept) story.say(hints(place));
     else await tidyUp(story, place);
@@ -141,6 +143,6 @@ function hints(place: DemoPlace): string {
     'bin/holdfast restore logs bring-the-shop-back',
     'bin/holdfast repository stats',
     '\nAnd when done:',
-    `bin/holdfast sandbox down --name ${place.sandbox} --purge && rm -r ${place.folder}`,
+    `HOLDFAST_STATE_DIR=${place.state} bin/holdfast sandbox down --name ${place.sandbox} --purge && rm -r ${place.folder}`,
   ].join('\n');
 }

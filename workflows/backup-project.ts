@@ -40,7 +40,7 @@ export async function backupProject(input: BackupProjectInput): Promise<BackupPr
   let phase: RunPhase = RunPhase.Running;
   setHandler(progress, () => progressOf({ ledger, captured, phase }));
 
-  return failWithCause(async () => {
+  return failWithCause(ledger, async () => {
     const plan = await ledger.during('plan', () => planBackup(input));
     ledger.warn(plan.warnings);
     ledger.fail(plan.errors);

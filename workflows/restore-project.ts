@@ -49,7 +49,7 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
   let phase: RunPhase = RunPhase.Running;
   setHandler(progress, () => progressOf({ ledger, applied, prepared, phase }));
 
-  return failWithCause(async () => {
+  return failWithCause(ledger, async () => {
     prepared = await ledger.during('plan', () => prepareRestore(input));
     const run: Run = { input, prepared, applied, ledger };
     ledger.warn(prepared.warnings);

@@ -118,11 +118,12 @@ function causeOf(error: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** Ends the workflow with the activity's own failure instead of Temporal's "Activity task failed". */
-export async function failWithCause<T>(work: () => Promise<T>): Promise<T> {
+/** Ends the workflow with the activity's own failure instead of Temporal's "Activity task failed", and notes it in the run's log. */
+export async function failWithCause<T>(ledger: RunLedger, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    ledger.say('error', isCancellation(error) ? 'cancelled' : causeOf(error));
     if (!isCancellation(error)) publishPhase(RunPhase.Failed);
     if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
     if (error instanceof ActivityFailure && !isCancellation(error)) {

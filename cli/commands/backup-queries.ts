@@ -8,14 +8,12 @@ import { withClusterOptions, withLocation, withOutput, type ClusterOptions, type
 import { backupDetails } from '../output/backup-text.ts';
 import { phase } from '../output/colours.ts';
 import { diffText } from '../output/diff-text.ts';
-import { note, printAnswer } from '../output/print.ts';
+import { printAnswer } from '../output/print.ts';
 import { age, bytes, count } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
-import { hasRuns, pickUpOpenRuns, withOrchestrator } from '../runs/orchestration.ts';
-import { listRuns, logOf, progressOf, type RunView } from '../runs/run-views.ts';
-import { detailOf } from '../runs/follow-run.ts';
-import { uiLink } from '../runs/start-run.ts';
+import { describeRun } from '../runs/describe-run.ts';
+import { hasRuns, pickUpOpenRuns, withOrchestrator, withRun } from '../runs/orchestration.ts';
+import { listRuns, logOf, type RunView } from '../runs/run-views.ts';
 import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
 
 type GetOptions = LocationOptions & OutputOptions;
@@ -102,27 +100,24 @@ async function runningBackups(session: Session, location: string): Promise<reado
 async function describe(name: string, options: DescribeOptions): Promise<ExitCode> {
   const code = await withSession(async (session) => {
     const location = session.locationName(options.location);
-    const repository = await session.repository(location);
-    const stored = (await repository.backups()).find(({ manifest }) => manifest.name === name);
+    const stored = await storedBackup(session, location, name);
     if (stored) return showStored(stored, options);
-    if (!(await hasRuns())) throw repositoryLacks(name, location);
-    return withOrchestrator(session.configuration, undefined, async (orchestrator) => {
-      const handle = orchestrator.client.workflow.getHandle(backupWorkflowId(location, name));
-      const description = await handle.describe().catch(() => undefined);
-      if (!description) throw repositoryLacks(name, location);
-      if (options.wait) {
-        return followOrLeave({ orchestrator, handle, wait: true, timeoutMs: 0, noun: 'backup', name }, () => ExitCode.Done);
-      }
-      const progress = await progressOf(handle);
-      process.stdout.write(`backup "${name}" ${description.status.name}${progress ? `, ${progress.step}: ${detailOf(progress)}` : ''}\n`);
-      const link = uiLink(orchestrator, handle.workflowId, description.runId);
-      if (link !== '') note(link);
-      return ExitCode.Done;
-    });
+    const ended = (): ExitCode => ExitCode.Done;
+    const told = await withRun(session.configuration, backupWorkflowId(location, name), async (run) => ({
+      code: await describeRun(run, { noun: 'backup', name, wait: options.wait, ended }),
+      // Committed while it was followed: now it can be shown whole.
+      committed: await storedBackup(session, location, name),
+    }));
+    if (!told) throw repositoryLacks(name, location);
+    return told.committed && options.wait ? showStored(told.committed, options) : told.code;
   });
-  if (code === ExitCode.Done && options.wait) return describe(name, { ...options, wait: false });
   await pickUpOpenRuns();
   return code;
+}
+
+async function storedBackup(session: Session, location: string, name: string): Promise<BackupEntry | undefined> {
+  const repository = await session.repository(location);
+  return (await repository.backups()).find(({ manifest }) => manifest.name === name);
 }
 
 function showStored(stored: BackupEntry, options: OutputOptions): ExitCode {
@@ -138,18 +133,11 @@ function showStored(stored: BackupEntry, options: OutputOptions): ExitCode {
 async function logs(name: string, options: LocationOptions): Promise<void> {
   await withSession(async (session) => {
     const location = session.locationName(options.location);
-    const repository = await session.repository(location);
-    const stored = (await repository.backups()).find(({ manifest }) => manifest.name === name);
-    if (stored) {
-      printLog(stored.manifest.log);
-      return;
-    }
-    if (!(await hasRuns())) throw repositoryLacks(name, location);
-    await withOrchestrator(session.configuration, undefined, async (orchestrator) => {
-      const log = await logOf(orchestrator.client.workflow.getHandle(backupWorkflowId(location, name)));
-      if (!log) throw repositoryLacks(name, location);
-      printLog(log);
-    });
+    const stored = await storedBackup(session, location, name);
+    const log =
+      stored?.manifest.log ?? (await withRun(session.configuration, backupWorkflowId(location, name), ({ handle }) => logOf(handle)));
+    if (!log) throw repositoryLacks(name, location);
+    printLog(log);
   });
   await pickUpOpenRuns();
 }

@@ -1,19 +1,16 @@
 import type { Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { RESTORE_RECORDS, type RestoreProjectResult, type RestoreRecord } from '../../contracts/restore.ts';
-import type { Orchestrator } from '../../workers/embedded.ts';
-import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
+import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
 import { withLocation, withOutput, type LocationOptions, type OutputOptions } from '../options.ts';
 import { phase } from '../output/colours.ts';
-import { note, printAnswer } from '../output/print.ts';
+import { printAnswer } from '../output/print.ts';
 import { age, count } from '../output/quantities.ts';
 import { countsText, restoreDetails, restoreResultText } from '../output/restore-text.ts';
 import { table } from '../output/table.ts';
-import { detailOf } from '../runs/follow-run.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
-import { hasRuns, pickUpOpenRuns, withOrchestrator } from '../runs/orchestration.ts';
-import { listRuns, logOf, progressOf, type RunView } from '../runs/run-views.ts';
-import { uiLink } from '../runs/start-run.ts';
+import { describeRun } from '../runs/describe-run.ts';
+import { hasRuns, pickUpOpenRuns, remembersRuns, withOrchestrator, withRun } from '../runs/orchestration.ts';
+import { listRuns, logOf, type RunView } from '../runs/run-views.ts';
 import { withSession, type Session } from '../session.ts';
 import { printLog } from './backup-queries.ts';
 
@@ -75,62 +72,48 @@ async function get(names: readonly string[], options: GetOptions): Promise<void>
 async function describe(name: string, options: DescribeOptions): Promise<ExitCode> {
   const code = await withSession(async (session) => {
     const location = session.locationName(options.location);
-    const running = await whileRunning(session, { location, name }, (orchestrator, run) => describeRunning(orchestrator, run, options));
-    if (running !== undefined) return running;
-    const record = await recordOf(session, location, name);
-    printAnswer(options.output, { data: record, names: [`restore/${name}`], table: (wide) => restoreDetails(record, wide) });
-    return exitCodeOfPhase(record.phase);
+    const ended = (result: unknown): ExitCode => showResult(result as RestoreProjectResult, options);
+    const going = (await runningRestores(session, location)).find((run) => run.name === name);
+    const record = going ? undefined : (await recordsOf(session, location)).find((candidate) => candidate.name === name);
+    if (record) {
+      printAnswer(options.output, { data: record, names: [`restore/${name}`], table: (wide) => restoreDetails(record, wide) });
+      return exitCodeOfPhase(record.phase);
+    }
+    const workflowId = going?.workflowId ?? (await rememberedId(session, location, name));
+    const told = await withRun(session.configuration, workflowId, (run) =>
+      describeRun(run, { noun: 'restore', name, wait: options.wait, ended }),
+    );
+    if (told === undefined) throw unknownRestore(name, location);
+    return told;
   });
   await pickUpOpenRuns();
   return code;
 }
 
-async function describeRunning(orchestrator: Orchestrator, run: RunView, options: DescribeOptions): Promise<ExitCode> {
-  const { name } = run;
-  const handle = orchestrator.client.workflow.getHandle(run.workflowId, run.runId);
-  if (options.wait) {
-    return followOrLeave({ orchestrator, handle, wait: true, timeoutMs: 0, noun: 'restore', name }, (ended) => {
-      const result = ended as RestoreProjectResult;
-      printAnswer(options.output, { data: result, names: [`restore/${name}`], table: () => restoreResultText(result) });
-      return exitCodeOfPhase(result.phase);
-    });
-  }
-  const progress = await progressOf(handle);
-  process.stdout.write(`restore "${name}" ${run.status}${progress ? `, ${progress.step}: ${detailOf(progress)}` : ''}\n`);
-  const link = uiLink(orchestrator, run.workflowId, run.runId);
-  if (link !== '') note(link);
-  return ExitCode.Done;
+function showResult(result: RestoreProjectResult, options: OutputOptions): ExitCode {
+  printAnswer(options.output, { data: result, names: [`restore/${result.name}`], table: () => restoreResultText(result) });
+  return exitCodeOfPhase(result.phase);
 }
 
 async function logs(name: string, options: LocationOptions): Promise<void> {
   await withSession(async (session) => {
     const location = session.locationName(options.location);
-    const running = await whileRunning(session, { location, name }, (orchestrator, run) =>
-      logOf(orchestrator.client.workflow.getHandle(run.workflowId)).then((log) => log ?? []),
-    );
-    printLog(running ?? (await recordOf(session, location, name)).log);
+    const record = (await recordsOf(session, location)).find((candidate) => candidate.name === name);
+    const log =
+      record?.log ?? (await withRun(session.configuration, await rememberedId(session, location, name), ({ handle }) => logOf(handle)));
+    if (!log) throw unknownRestore(name, location);
+    printLog(log);
   });
   await pickUpOpenRuns();
 }
 
-/** Does something with a restore that is under way; undefined when there is none of that name. */
-async function whileRunning<T>(
-  session: Session,
-  { location, name }: { readonly location: string; readonly name: string },
-  work: (orchestrator: Orchestrator, run: RunView) => Promise<T>,
-): Promise<T | undefined> {
-  if (!(await hasRuns())) return undefined;
-  return withOrchestrator(session.configuration, undefined, async (orchestrator) => {
-    const runs = await listRuns(orchestrator, 'restore', false);
-    const run = runs.find((candidate) => candidate.name === name && candidate.location === location);
-    return run && work(orchestrator, run);
-  });
-}
-
-async function recordOf(session: Session, location: string, name: string): Promise<RestoreRecord> {
-  const record = (await recordsOf(session, location)).find((candidate) => candidate.name === name);
-  if (!record) throw unknownRestore(name, location);
-  return record;
+/** The id of a restore that left no account: it goes on, or failed. */
+async function rememberedId(session: Session, location: string, name: string): Promise<string> {
+  if (!remembersRuns()) throw unknownRestore(name, location);
+  const runs = await withOrchestrator(session.configuration, undefined, (orchestrator) => listRuns(orchestrator, 'restore', true));
+  const run = runs.find((candidate) => candidate.name === name && candidate.location === location);
+  if (!run) throw unknownRestore(name, location);
+  return run.workflowId;
 }
 
 /** The accounts kept in the location, newest first. */

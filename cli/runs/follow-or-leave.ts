@@ -1,8 +1,8 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Orchestrator } from '../../workers/embedded.ts';
-import { ExitCode } from '../exit-codes.ts';
+import { ExitCode, exitCodeOfFailedRun } from '../exit-codes.ts';
 import { note } from '../output/print.ts';
-import { followRun, StoppedFollowing } from './follow-run.ts';
+import { followRun, RunFailed, StoppedFollowing } from './follow-run.ts';
 
 export interface Following {
   readonly orchestrator: Orchestrator;
@@ -28,18 +28,14 @@ export async function followOrLeave(following: Following, ended: (result: unknow
     await orchestrator.openRuns.remove(handle.workflowId);
     return ended(result);
   } catch (error) {
-    if (!(error instanceof StoppedFollowing)) {
-      await forgetEnded(orchestrator, handle);
-      throw error;
+    if (error instanceof RunFailed) {
+      await orchestrator.openRuns.remove(handle.workflowId);
+      note(`holdfast: ${noun} "${name}" failed: ${error.message}`);
+      return exitCodeOfFailedRun(error.type);
     }
+    if (!(error instanceof StoppedFollowing)) throw error;
     const how = orchestrator.embedded ? 'the next holdfast command, or `holdfast worker run`, goes on with it' : 'it goes on';
     note(`${error.why === 'interrupted' ? 'interrupted' : 'timed out waiting'}: ${noun} "${name}" is not finished; ${how}`);
     return error.why === 'interrupted' ? ExitCode.Interrupted : ExitCode.TimedOut;
   }
-}
-
-/** A run that failed has ended too; one that merely cannot be reached has not. */
-async function forgetEnded({ openRuns }: Orchestrator, handle: WorkflowHandle): Promise<void> {
-  const description = await handle.describe().catch(() => undefined);
-  if (description && description.status.name !== 'RUNNING') await openRuns.remove(handle.workflowId);
 }

@@ -1,7 +1,6 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { QUERY_PROGRESS, type BackupProgress } from '../../contracts/backup.ts';
-import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { RestoreProgress } from '../../contracts/restore.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { StatusLine } from '../output/status-line.ts';
@@ -16,6 +15,17 @@ export class StoppedFollowing extends Error {
   constructor(why: 'interrupted' | 'timed-out') {
     super(why);
     this.why = why;
+  }
+}
+
+/** The run itself failed: what it said. */
+export class RunFailed extends Error {
+  override readonly name = 'RunFailed';
+  readonly type: string;
+
+  constructor(type: string, message: string, cause: unknown) {
+    super(message, { cause });
+    this.type = type;
   }
 }
 
@@ -71,14 +81,11 @@ export function detailOf(progress: BackupProgress | RestoreProgress): string {
 }
 
 /** Temporal's wrapping removed: what the run itself said. */
-function failureOf(error: unknown): unknown {
+export function failureOf(error: unknown): unknown {
   if (!(error instanceof WorkflowFailedError)) return error;
   const { cause } = error;
-  if (cause instanceof ApplicationFailure) {
-    const known = Object.values(FailureType).find((type) => type === cause.type);
-    return new HoldfastError(known ?? FailureType.Unavailable, cause.message, { cause });
-  }
-  if (cause instanceof CancelledFailure) return new HoldfastError(FailureType.Conflict, 'the run was cancelled');
-  if (cause instanceof TerminatedFailure) return new HoldfastError(FailureType.Conflict, 'the run was terminated');
+  if (cause instanceof ApplicationFailure) return new RunFailed(cause.type ?? '', cause.message, error);
+  if (cause instanceof CancelledFailure) return new RunFailed('Canceled', 'it was cancelled', error);
+  if (cause instanceof TerminatedFailure) return new RunFailed('Terminated', 'it was terminated', error);
   return error;
 }

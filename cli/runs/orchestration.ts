@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import { clusterOfTaskQueue } from '../../contracts/workflow-ids.ts';
 import { stateFolder } from '../../sandbox/state-folder.ts';
 import type { Progress } from '../../sandbox/tool-progress.ts';
 import type { Configuration } from '../../workers/configuration.ts';
@@ -38,6 +41,44 @@ export function toolProgress(status: StatusLine): Progress {
 /** True when runs can be asked about without starting anything: a server is configured, or an earlier process left a run on the local one. */
 export async function hasRuns(): Promise<boolean> {
   return isClientOnly() || (await unfinishedRuns()).length > 0;
+}
+
+/** True when there is a Temporal server that may know of runs that have ended. */
+export function remembersRuns(): boolean {
+  return isClientOnly() || existsSync(join(stateFolder(), 'temporal'));
+}
+
+/**
+ * Does something with a run that Temporal remembers, whether it goes on or has ended; undefined when it knows of none. The run's cluster is
+ * served meanwhile, so that it can be asked about itself.
+ */
+export async function withRun<T>(
+  configuration: Configuration,
+  workflowId: string,
+  work: (run: RememberedRun) => Promise<T>,
+): Promise<T | undefined> {
+  if (!remembersRuns()) return undefined;
+  const look = (orchestrator: Orchestrator): Promise<WorkflowExecutionDescription | undefined> =>
+    orchestrator.client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return undefined;
+        throw error;
+      });
+  const found = await withOrchestrator(configuration, undefined, look);
+  if (!found) return undefined;
+  const served = (await unfinishedRuns()).includes(workflowId);
+  const name = clusterOfTaskQueue(found.taskQueue);
+  return withOrchestrator(configuration, served ? undefined : { name, access: { kubeconfig: '', context: name } }, (orchestrator) =>
+    work({ orchestrator, handle: orchestrator.client.workflow.getHandle(workflowId, found.runId), description: found }),
+  );
+}
+
+export interface RememberedRun {
+  readonly orchestrator: Orchestrator;
+  readonly handle: WorkflowHandle;
+  readonly description: WorkflowExecutionDescription;
 }
 
 /**

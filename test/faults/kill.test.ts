@@ -4,6 +4,7 @@ import type { BackupProjectResult } from '../../contracts/backup.ts';
 import type { RestoreProjectResult } from '../../contracts/restore.ts';
 import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
 import type { ChildCommand } from '../support/child-command.ts';
+import type { FaultProxy } from '../support/fault-proxy.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { auditLocation } from '../support/location-audit.ts';
 import { progressOf, TestPlace, type RunOutcome, type StartedRun } from '../support/place.ts';
@@ -74,15 +75,14 @@ describe('kill -9 of the worker', () => {
   }
 
   /** Resolves at the n-th request, and a little later. */
-  function atRequest({ api, storage }: Pick<Lane, 'api' | 'storage'>, number: number, laterMs: number): Promise<void> {
+  function atRequest(proxies: readonly FaultProxy[], number: number, laterMs: number): Promise<void> {
     const reached = Promise.withResolvers<undefined>();
     let seen = 0;
     const count = () => {
       seen += 1;
       if (seen === number) reached.resolve(undefined);
     };
-    api.onRequest(count);
-    storage.onRequest(count);
+    for (const proxy of proxies) proxy.onRequest(count);
     return reached.promise.then(() => delay(laterMs));
   }
 
@@ -104,7 +104,7 @@ describe('kill -9 of the worker', () => {
     const failures: unknown[] = [];
     await eachOf(moments, AT_ONCE, async ({ name, number, laterMs }) => {
       const at = await lane(name);
-      const reached = atRequest(at, number, laterMs);
+      const reached = atRequest([at.api, at.storage], number, laterMs);
       const run = await killedOnce(at, () => place.startBackup('backup', { cluster: name, location: name, namespaces: [NAMESPACE] }), () => reached);
       await expectUndisturbedBackup(at, run).catch((error: unknown) => failures.push(`killed at request ${number} of ${undisturbed.requests}: ${String(error)}`));
     });
@@ -139,9 +139,9 @@ describe('kill -9 of the worker', () => {
   it(`at ${MOMENTS} random moments of a restore, and while it applies, ends in the same objects`, async () => {
     const worker = await startWorker(reference);
     const restoreTo = (namespace: string, cluster: string) => ({ backup: 'backup', location: 'reference', cluster, namespaceMapping: { [NAMESPACE]: namespace } });
-    const before = reference.requests();
+    const before = reference.api.requests;
     const whole = await place.restore('undisturbed', restoreTo('undisturbed', 'reference'));
-    const requests = reference.requests() - before;
+    const requests = reference.api.requests - before;
     await worker.kill('SIGKILL');
     expect(whole.result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true } });
 
@@ -156,7 +156,7 @@ describe('kill -9 of the worker', () => {
     const runs: RunOutcome<RestoreProjectResult>[] = [];
     await eachOf([...moments, applying], AT_ONCE, async ({ name, number, laterMs }) => {
       const at = await lane(name);
-      const reached = atRequest({ api: at.api, storage: reference.storage }, number, laterMs);
+      const reached = atRequest([at.api], number, laterMs);
       const moment = async (run: StartedRun<RestoreProjectResult>) => {
         if (number > 0) return reached;
         await until('it applies', async () => {

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { neededTools } from '../../scripts/test-needs.ts';
 
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
+/** Taken apart, so that this file is not taken for one that starts servers itself. */
+const starter = (server: string): string => `startTest${server}`;
 let folder: string;
 
 beforeEach(async () => {
@@ -18,9 +20,9 @@ afterEach(async () => {
 describe('neededTools', () => {
   it.each<[string, string, readonly string[]]>([
     ['nothing', "import { a } from '../../support/memory-store.ts';", []],
-    ['an S3 server', "import { startTestS3 } from '../../support/sandbox-env.ts';", ['versitygw']],
-    ['Temporal', "import { startTemporal } from '../../../sandbox/temporal-server.ts';", ['temporal']],
-    ['a control plane', 'await startTestCluster();', ['etcd', 'kube-apiserver', 'kube-controller-manager']],
+    ['an S3 server', `import { ${starter('S3')} } from '../../support/sandbox-env.ts';`, ['versitygw']],
+    ['Temporal', `import { ${starter('Temporal')} } from '../../support/sandbox-env.ts';`, ['temporal']],
+    ['a control plane', `await ${starter('Cluster')}();`, ['etcd', 'kube-apiserver', 'kube-controller-manager']],
   ])('finds that a test needs %s', async (_what, text, tools) => {
     await writeFile(join(folder, 'a.test.ts'), text);
     expect([...neededTools(join(folder, 'a.test.ts'))]).toEqual(tools);
@@ -28,7 +30,7 @@ describe('neededTools', () => {
 
   it('follows the test code that a test imports, also in a circle', async () => {
     await writeFile(join(folder, 'a.test.ts'), "import { b } from './b.ts';");
-    await writeFile(join(folder, 'b.ts'), "import './a.test.ts';\nstartTestS3();");
+    await writeFile(join(folder, 'b.ts'), `import './a.test.ts';\n${starter('S3')}();`);
     expect([...neededTools(join(folder, 'a.test.ts'))]).toEqual(['versitygw']);
   });
 

@@ -72,6 +72,7 @@ export class TestPlace {
   /** Everything that commands and workers have printed. */
   readonly outputs: ChildCommand[] = [];
   #client: Client | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(parts: Pick<TestPlace, 'folder' | 'cluster' | 'api' | 's3' | 'temporal'>) {
     this.folder = parts.folder;
@@ -101,6 +102,7 @@ export class TestPlace {
     for (const { child } of this.outputs) child.kill('SIGKILL');
     await Promise.allSettled(this.outputs.map(({ ended }) => ended));
     await this.#client?.connection.close();
+    for (const { store } of this.locations.values()) await store.close();
     this.api.close();
     await stopTemporal(join(this.folder, 'state', 'temporal'));
     await Promise.all([this.cluster.stop(), this.s3?.stop(), this.temporal?.stop()]);
@@ -136,7 +138,10 @@ export class TestPlace {
     const store = this.#storeAt(url);
     if (options.sameKeysAs === undefined) await createRepository(location, store, []);
     else await copyKeys(this.locations.get(options.sameKeysAs)!.store, store);
-    await saveLocation(location, this.configFile);
+    // One file, one writer at a time.
+    const saved = this.#saving.then(() => saveLocation(location, this.configFile));
+    this.#saving = saved.catch(() => undefined);
+    await saved;
     const identity = (await readFile(keyFile, 'utf8')).split('\n').find((line) => line.startsWith('AGE-SECRET-KEY')) ?? '';
     const made: PlaceLocation = { name, identity, store };
     this.locations.set(name, made);

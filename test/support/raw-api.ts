@@ -198,12 +198,12 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
   }
 }
 
-/** Runs work for every item, `width` at a time. */
+/** Runs work for every item, `width` at a time. A failure is thrown when everything that was begun has ended. */
 export async function eachOf<T>(items: Iterable<T>, width: number, work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = [...items].values();
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
+  const lanes = Array.from({ length: width }, async () => {
+    for (const item of queue) await work(item);
+  });
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
 }
