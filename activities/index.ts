@@ -19,7 +19,7 @@ import { verifyRestored } from './verify/verify-restored.ts';
 export function createActivities(dependencies: ActivityDependencies): HoldfastActivities {
   const sessionOf = async (restore: RestoreProjectInput, sequence: number): Promise<RestoreSession> => {
     const repository = await dependencies.repository(restore.location);
-    const { manifest } = await repository.findBackup(sequence);
+    const { manifest } = await repository.readBackup(sequence);
     return openSession({ cluster: await dependencies.cluster(restore.cluster), repository, restore, manifest });
   };
 

@@ -50,6 +50,11 @@ export class ManifestChain {
     return { entries, problems };
   }
 
+  /** One entry, without its place in the chain: for whoever got the sequence from a reading of the whole. `NotFound`. */
+  readEntry(sequence: number, options: CallOptions): Promise<ChainEntry> {
+    return this.#readOne(sequence, options);
+  }
+
   /** Appends a backup. A run that has committed already gets its first answer; a name that is in use is `AlreadyExists`. */
   async commit(manifest: BackupManifest, options: CallOptions): Promise<CommitResult> {
     return this.#append(options, (entries) => {

@@ -171,6 +171,15 @@ export class Repository {
     });
   }
 
+  /** A backup whose sequence is known from `findBackup` or `commit`, read alone: the length of the chain does not matter. `NotFound`, `Damaged`. */
+  async readBackup(sequence: number, options: CallOptions = {}): Promise<BackupEntry> {
+    const { hash, content } = await this.#chain.readEntry(sequence, options);
+    if ('damage' in content) throw content.damage;
+    const { manifest } = content;
+    if (manifest.type === 'backup') return { sequence, hash, manifest };
+    throw new HoldfastError('NotFound', `${this.#store.url}: sequence ${sequence} is no backup`, { advice: 'see "holdfast backup get"' });
+  }
+
   deleteBackups(names: readonly string[], options: CallOptions = {}): Promise<DeletionResult> {
     return deleteBackups({ store: this.#store, chain: this.#chain }, names, { ...options, deletedAt: new Date().toISOString() });
   }

@@ -59,6 +59,8 @@ describe('the manifest chain', () => {
     expect((await repository.findBackup(1)).manifest.name).toBe('a');
     await expect(repository.findBackup('zzz')).rejects.toMatchObject({ type: 'NotFound' });
     await expect(repository.findBackup(9)).rejects.toMatchObject({ type: 'NotFound' });
+    expect(await repository.readBackup(1)).toEqual(await repository.findBackup(1));
+    await expect(repository.readBackup(9)).rejects.toMatchObject({ type: 'NotFound' });
   });
 
   it('explains the gaps that deletions leave, and no others', async () => {
@@ -113,6 +115,7 @@ describe('the manifest chain', () => {
     const repository = await openRepository(store, { identities: [identity] });
     expect((await repository.backups()).map(({ manifest }) => manifest.name)).toEqual(['b']);
     await expect(repository.findBackup(1)).rejects.toMatchObject({ type: 'Damaged' });
+    await expect(repository.readBackup(1)).rejects.toMatchObject({ type: 'Damaged' });
     await expect(repository.findBackup('a')).rejects.toMatchObject({ type: 'NotFound', advice: expect.stringContaining('damaged') });
     expect((await repository.commit(sampleManifest('c', []))).sequence).toBe(3);
     expect(await codes(repository)).toEqual(['ManifestDamaged', 'ManifestHashMismatch']);
