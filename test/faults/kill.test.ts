@@ -109,7 +109,7 @@ describe('kill -9 of the worker', () => {
       await expectUndisturbedBackup(at, run).catch((error: unknown) => failures.push(`killed at request ${number} of ${undisturbed.requests}: ${String(error)}`));
     });
     expect(failures).toEqual([]);
-  });
+  }, 600_000);
 
   it('while it captures, uploads and commits ends in the same backup', async () => {
     const phases: Readonly<Record<string, (at: Lane, run: StartedRun<BackupProjectResult>) => Promise<void>>> = {
@@ -174,7 +174,7 @@ describe('kill -9 of the worker', () => {
     expect(failures).toEqual([]);
     const live = ['undisturbed', ...moments.map(({ name }) => name), 'applying'].map((name) => ({ expected, namespaces: [name], options: { rename: { [name]: NAMESPACE } } }));
     expect(await checkInvariants({ place, location: 'reference', runs: [whole, ...runs], deadlineMs: DEADLINE_MS, captured: { backup: { snapshot: expected } }, live })).toEqual([]);
-  });
+  }, 600_000);
 });
 
 /** Without the revision, which is that of the cut. */

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { BackupProgress, BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
 import type { RunPhase } from '../../contracts/outcome.ts';
 import { ConflictPolicy, type RestoreOptions, type RestoreProgress, type RestoreProjectInput, type RestoreProjectResult } from '../../contracts/restore.ts';
@@ -260,7 +261,7 @@ export class TestPlace {
       outcome: async () => {
         const { name } = request;
         try {
-          return { name, result: (await handle.result()) as Result, elapsedMs: performance.now() - began };
+          return { name, result: (await patientResult(handle)) as Result, elapsedMs: performance.now() - began };
         } catch (error) {
           if (!(error instanceof WorkflowFailedError)) throw error;
           const cause = error.cause as Error & { readonly type?: string };
@@ -291,6 +292,18 @@ export interface RestoreRequest extends Partial<Omit<RestoreOptions, 'selection'
   readonly cluster?: string;
   readonly location?: string;
   readonly selection?: Partial<Selection>;
+}
+
+/** The result, also when the Temporal server is away for a while. */
+async function patientResult(handle: WorkflowHandle): Promise<unknown> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await handle.result();
+    } catch (error) {
+      if (!isGrpcServiceError(error) || attempt === 60) throw error;
+      await delay(1_000);
+    }
+  }
 }
 
 /** How far a run is; undefined while no worker answers. */

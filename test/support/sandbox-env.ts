@@ -27,14 +27,14 @@ export async function startTestCluster(): Promise<Sandbox & Stoppable> {
 }
 
 /** An S3 server with no bucket in it, path style. */
-export async function startTestS3(): Promise<S3Server> {
+export async function startTestS3(): Promise<S3Server & { readonly folder: string }> {
   const folder = await temporaryFolder('s3');
   const server = await startS3({ folder, accessKeyId: 'test-access', secretAccessKey: randomBytes(16).toString('hex') });
   const stop = async () => {
     await server.stop();
     await removeFolder(folder);
   };
-  return { ...server, stop };
+  return { ...server, folder, stop };
 }
 
 /** A Temporal server with the namespace `default` and an empty database. */
