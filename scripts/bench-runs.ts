@@ -66,5 +66,7 @@ async function timed<T extends BackupProjectResult | RestoreProjectResult>(place
   const seconds = (performance.now() - startedMs) / 1_000;
   if (result.phase !== 'Completed') throw new Error(`${workflowId} ended as ${result.phase}: ${JSON.stringify(result.errors.slice(0, 5))}`);
   const { historyLength } = await handle.describe();
+  const steps = result.steps.map(({ step, durationMs }) => `${step} ${(durationMs / 1_000).toFixed(1)} s`);
+  console.error(`bench: ${workflowId}: ${seconds.toFixed(1)} s: ${steps.join(', ')}`);
   return { result, seconds, events: historyLength };
 }

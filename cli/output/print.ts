@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
-/** The ways to show one answer. `data` is what `-o json` and `-o yaml` print: its shape is published in docs/output.md. */
+/** The ways to show one answer. `data` is what `-o json` and `-o yaml` print: its shape is published in docs/schemas. */
 export interface Answer {
   readonly data: unknown;
   readonly names: readonly string[];

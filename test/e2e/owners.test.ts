@@ -1,168 +1,131 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
 import { definition } from '../support/definitions.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { configMap, deployment, namespace, pods, statefulSet } from '../support/objects.ts';
 import { TestPlace } from '../support/place.ts';
 import { until, type PlainObject } from '../support/raw-api.ts';
 
-const NS = 'owners';
-const GROUP = 'owners.example.com';
-const POD = { containers: [{ name: 'main', image: 'busybox' }] };
+const NAMESPACE = 'family';
+/** Long enough for the garbage collector to notice what it takes for an orphan. */
+const COLLECTED_AFTER_MS = 20_000;
 
-function owner(object: PlainObject, controller = false) {
-  const { name, uid } = object['metadata'] as Record<string, string>;
-  return {
-    apiVersion: object['apiVersion'],
-    kind: object['kind'],
-    name,
-    uid,
-    ...(controller ? { controller: true, blockOwnerDeletion: true } : {}),
+interface Owned {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly ownerReferences?: readonly { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid: string; readonly controller?: boolean; readonly blockOwnerDeletion?: boolean }[];
   };
 }
 
-function uidOf(object: PlainObject | undefined): string {
-  return String((object?.['metadata'] as PlainObject | undefined)?.['uid']);
-}
-
-function ownersOf(object: PlainObject | undefined): readonly Record<string, string>[] {
-  return ((object?.['metadata'] as PlainObject | undefined)?.['ownerReferences'] ?? []) as unknown as Record<string, string>[];
-}
-
-const widget = (name: string, more: object = {}) => ({
-  apiVersion: `${GROUP}/v1`,
-  kind: 'Widget',
-  metadata: { name, namespace: NS, ...more },
-  spec: { size: 3 },
-});
-const configMap = (name: string, more: object = {}) => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name, namespace: NS, ...more },
-  data: { a: 'b' },
-});
-const job = (name: string) => ({
-  apiVersion: 'batch/v1',
-  kind: 'Job',
-  metadata: { name, namespace: NS },
-  spec: { template: { spec: { ...POD, restartPolicy: 'Never' } } },
-});
-const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: NS } };
-const statefulSet = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db', namespace: NS } };
-
-/** Objects that own objects: what a restore must tie together again, and what it must leave to controllers. */
 describe('owners', () => {
   let place: TestPlace;
-  let oldUids: Set<string>;
+  let expected: Snapshot;
 
   beforeAll(async () => {
     place = await TestPlace.open();
     await place.addLocation('main');
     const { api } = place;
-    await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NS } });
-    await api.create(definition({ group: GROUP, kind: 'Widget', plural: 'widgets' }));
-    // The child's name sorts before its parent's: a list brings it first, and so it is restored first.
-    const parent = await api.create(widget('z-parent'));
-    const child = await api.create(widget('a-child', { ownerReferences: [owner(parent)] }));
-    await api.create(configMap('owned', { ownerReferences: [owner(child, true), owner(parent)] }));
-    const labels = { app: 'web' };
-    await api.create({
-      ...deployment,
-      spec: { replicas: 2, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: POD } },
-    });
-    const data = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } };
-    await api.create({
-      ...statefulSet,
-      spec: {
-        serviceName: 'db',
-        selector: { matchLabels: { app: 'db' } },
-        template: { metadata: { labels: { app: 'db' } }, spec: POD },
-        volumeClaimTemplates: [data],
-      },
-    });
-    const cronJob = await api.create({
-      apiVersion: 'batch/v1',
-      kind: 'CronJob',
-      metadata: { name: 'nightly', namespace: NS },
-      spec: { schedule: '0 3 1 1 *', jobTemplate: { spec: { template: { spec: { ...POD, restartPolicy: 'Never' } } } } },
-    });
-    await api.create({ ...job('nightly-1'), metadata: { name: 'nightly-1', namespace: NS, ownerReferences: [owner(cronJob, true)] } });
-    await api.create(job('waiting'));
-    const finished = await api.create({ ...job('finished'), spec: { ...job('finished').spec, suspend: true } });
-    const now = new Date().toISOString();
-    await api.mergePatch(
-      finished,
-      {
-        status: {
-          startTime: now,
-          completionTime: now,
-          succeeded: 1,
-          conditions: ['SuccessCriteriaMet', 'Complete'].map((type) => ({
-            type,
-            status: 'True',
-            lastTransitionTime: now,
-            lastProbeTime: now,
-          })),
-        },
-      },
-      '/status',
-    );
-    await until(
-      'the controllers have made pods and claims',
-      async () => (await names('pods')).length >= 3 && (await names('persistentvolumeclaims')).length === 1,
-    );
-    oldUids = new Set([parent, child, cronJob, finished].map(uidOf));
+    await api.create(namespace(NAMESPACE));
+    await api.create(definition({ group: 'family.example.com', kind: 'Tree', plural: 'trees' }));
+    await api.kindOf('family.example.com/v1', 'Tree');
+    // In the order of names, every owner comes after what it owns.
+    const root = await tree('z-root', []);
+    const child = await tree('m-child', [reference(root, true)]);
+    await tree('a-grandchild', [reference(child, true), reference(root)]);
+    await api.create(configMap(NAMESPACE, 'of-root', { a: '1' }, { ownerReferences: [reference(root, true)] }));
+    await api.create(configMap(NAMESPACE, 'of-child', { a: '2' }, { ownerReferences: [reference(child)] }));
+
+    await api.create(deployment(NAMESPACE, 'web', 2));
+    await api.create(statefulSet(NAMESPACE, 'kept'));
+    await api.create(statefulSet(NAMESPACE, 'owning', { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' } }));
+    const jobSpec = { template: pods('job', { restartPolicy: 'Never' }) };
+    const cron = await api.create({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly', namespace: NAMESPACE }, spec: { schedule: '0 3 * * *', suspend: true, jobTemplate: { spec: jobSpec } } });
+    await job('by-cron', { ...jobSpec }, [reference(cron, true)]);
+    await job('by-hand', { ...jobSpec }, []);
+    await job('finished', { ...jobSpec, completions: 0, parallelism: 0 }, []);
+    await until('controllers have made pods and claims', async () => (await list('pods')).length === 6 && (await list('persistentvolumeclaims')).length === 2);
+    await until('the claims of one set are owned', async () => (await list('persistentvolumeclaims')).some(({ metadata }) => metadata.ownerReferences !== undefined));
+    await until('the empty job is finished', async () => JSON.stringify(await place.api.read({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'finished', namespace: NAMESPACE } })).includes('"Complete"'));
+    expected = await takeSnapshot(api, [NAMESPACE]);
     await place.startWorker();
-    expect(await place.backup('tree', { namespaces: [NS] })).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    await api.removeNamespaces(NS);
-    expect(await place.restore('back', { backup: 'tree' })).toMatchObject({
-      result: { phase: 'Completed', failed: 0, verification: { equal: true } },
-    });
-  }, 300_000);
+  }, 240_000);
 
   afterAll(() => place.close(), 60_000);
 
-  async function names(plural: string): Promise<readonly string[]> {
-    const group =
-      { pods: '/api/v1', persistentvolumeclaims: '/api/v1', jobs: '/apis/batch/v1', replicasets: '/apis/apps/v1' }[plural] ?? '/api/v1';
-    const { items } = (await place.api.json('GET', `${group}/namespaces/${NS}/${plural}`)) as unknown as {
-      items: { metadata: { name: string } }[];
-    };
-    return items.map(({ metadata }) => metadata.name);
+  function tree(name: string, ownerReferences: readonly object[]): Promise<PlainObject> {
+    return place.api.create({ apiVersion: 'family.example.com/v1', kind: 'Tree', metadata: { name, namespace: NAMESPACE, ownerReferences }, spec: { name } });
   }
 
-  it('ties objects to the owners that are there now', async () => {
-    const { api } = place;
-    const [parent, child, owned] = await Promise.all([
-      api.read(widget('z-parent')),
-      api.read(widget('a-child')),
-      api.read(configMap('owned')),
-    ]);
-    expect(ownersOf(child)).toEqual([{ apiVersion: `${GROUP}/v1`, kind: 'Widget', name: 'z-parent', uid: uidOf(parent) }]);
-    expect(ownersOf(owned).map(({ name, uid }) => [name, uid])).toEqual([
-      ['a-child', uidOf(child)],
-      ['z-parent', uidOf(parent)],
-    ]);
-    expect(ownersOf(owned)[0]).toMatchObject({ controller: true, blockOwnerDeletion: true });
-    for (const object of [parent, child]) expect(oldUids.has(uidOf(object))).toBe(false);
-  });
+  function job(name: string, spec: object, ownerReferences: readonly object[]): Promise<PlainObject> {
+    return place.api.create({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name, namespace: NAMESPACE, ownerReferences }, spec });
+  }
 
-  it('leaves to controllers what they make again, and brings claims back itself', async () => {
-    await until(
-      'the deployment has its pods again',
-      async () => (await names('pods')).filter((name) => name.startsWith('web-')).length === 2,
-    );
-    // Restored ones beside the controller's own would be four.
-    expect((await names('replicasets')).length).toBe(1);
-    expect(await names('persistentvolumeclaims')).toEqual(['data-db-0']);
-    const claim = await place.api.read({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-db-0', namespace: NS } });
-    expect(JSON.stringify(claim)).toContain('holdfast/back');
-  });
+  async function list(plural: string): Promise<readonly Owned[]> {
+    const type = (await place.api.kinds()).find((kind) => kind.plural === plural);
+    const { items } = (await place.api.json('GET', place.api.collection(type!, NAMESPACE))) as unknown as { items: readonly Owned[] };
+    return items.map((item) => ({ ...item, kind: type!.kind, apiVersion: type!.group === '' ? type!.version : `${type!.group}/${type!.version}` }));
+  }
 
-  it('does not run finished jobs again, nor those of a CronJob', async () => {
-    expect(await names('jobs')).toEqual(['waiting']);
-  });
+  async function all(): Promise<readonly Owned[]> {
+    const plurals = ['trees', 'configmaps', 'deployments', 'replicasets', 'statefulsets', 'pods', 'persistentvolumeclaims', 'cronjobs', 'jobs'];
+    return (await Promise.all(plurals.map(list))).flat();
+  }
 
-  it('leaves nothing for the garbage collector', async () => {
-    await delay(20_000);
-    for (const object of [widget('a-child'), widget('z-parent'), configMap('owned')]) expect(await place.api.read(object)).toBeDefined();
-  }, 60_000);
+  /** `Kind name <- owners`, with a remark for each reference whose uid is not its owner's. */
+  function relations(objects: readonly Owned[]): string[] {
+    const uids = new Map(objects.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.uid]));
+    return objects
+      .filter(({ kind, metadata }) => metadata.ownerReferences !== undefined && kind !== 'Pod')
+      .map(({ kind, metadata }) => {
+        const owners = metadata.ownerReferences!.map((owner) => {
+          const wrong = uids.get(`${owner.kind} ${owner.name}`) === owner.uid ? '' : ' (not its uid)';
+          return `${owner.kind} ${owner.name}${owner.controller === true ? ' controls' : ''}${owner.blockOwnerDeletion === true ? ' blocks' : ''}${wrong}`;
+        });
+        return `${kind} ${metadata.name} <- ${owners.sort().join(', ')}`;
+      })
+      .sort();
+  }
+
+  it('are linked again by their new uids, and nothing is garbage-collected', async () => {
+    const made = await place.backup('family', { namespaces: [NAMESPACE] });
+    expect(made).toMatchObject({ result: { phase: 'Completed', errors: [] } });
+    const before = await all();
+    const were = relations(before);
+    expect(were).toContain('Tree a-grandchild <- Tree m-child controls blocks, Tree z-root');
+    expect(were).toContain('PersistentVolumeClaim data-owning-0 <- StatefulSet owning controls blocks');
+
+    await place.api.removeNamespaces(NAMESPACE);
+    const crd = definition({ group: 'family.example.com', kind: 'Tree', plural: 'trees' });
+    await place.api.remove(crd);
+    await until('the definition is gone', async () => (await place.api.read(crd)) === undefined);
+    const restored = await place.restore('back', { backup: 'family' });
+    expect(restored.result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true, differenceCount: 0 } });
+    place.api.forgetKinds();
+
+    await until('controllers have made the pods again', async () => (await list('pods')).length >= 5);
+    const back = await all();
+    // The job that the CronJob made is its controller's business; a finished one must not run again.
+    expect(relations(back)).toEqual(were.filter((relation) => !relation.startsWith('Job by-cron')));
+    expect(back.filter(({ kind }) => kind === 'Job').map(({ metadata }) => metadata.name)).toEqual(['by-hand']);
+    for (const { metadata } of back) expect(before.map((object) => object.metadata.uid)).not.toContain(metadata.uid);
+
+    await delay(COLLECTED_AFTER_MS);
+    const later = await all();
+    expect(later.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort()).toEqual(back.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort());
+    const byKind = (objects: readonly Owned[], kind: string) => objects.filter((object) => object.kind === kind).length;
+    // One less than before: the pod of the CronJob's job.
+    expect({ pods: byKind(later, 'Pod'), sets: byKind(later, 'ReplicaSet'), claims: byKind(later, 'PersistentVolumeClaim') }).toEqual({ pods: byKind(before, 'Pod') - 1, sets: 1, claims: 2 });
+    expect(
+      await checkInvariants({ place, location: 'main', runs: [made, restored], deadlineMs: 90_000, captured: { family: { snapshot: expected } }, live: [{ expected, namespaces: [NAMESPACE] }] }),
+    ).toEqual([]);
+  });
 });
+
+function reference(owner: PlainObject, controls = false): object {
+  const { apiVersion, kind, metadata } = owner as unknown as Owned;
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid, ...(controls ? { controller: true, blockOwnerDeletion: true } : {}) };
+}

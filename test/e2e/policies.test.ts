@@ -1,250 +1,253 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { definition } from '../support/definitions.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
+import { newCanary } from '../support/canaries.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { configMap, deployment, namespace, service } from '../support/objects.ts';
 import { TestPlace } from '../support/place.ts';
-import type { PlainObject } from '../support/raw-api.ts';
+import { eachOf, until, type PlainObject } from '../support/raw-api.ts';
 
-const NS = 'policies';
+const NAMESPACE = 'pol';
+const DEADLINE_MS = 120_000;
+const RBAC = 'rbac.authorization.k8s.io';
 
-const configMap = (name: string, data: Record<string, string>, more: object = {}) => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name, namespace: NS, ...more },
-  data,
-});
-
-/** What a restore does with what is there already, with other namespaces, with parts, and with what is dangerous. */
-describe('restore policies', () => {
+describe('policies', () => {
   let place: TestPlace;
-  let count = 0;
-  const restoreName = () => `r${(count += 1)}`;
+  let expected: Snapshot;
+  const subject = { kind: 'ServiceAccount', name: 'robot', namespace: NAMESPACE };
 
   beforeAll(async () => {
     place = await TestPlace.open();
     await place.addLocation('main');
     const { api } = place;
-    await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NS, labels: { team: 'a' } } });
-    await api.create(configMap('kept', { a: '1' }, { labels: { part: 'one' } }));
-    await api.create(configMap('changed', { a: '1' }, { labels: { part: 'two' } }));
-    await api.create(configMap('gone', { a: '1' }, { labels: { part: 'three' } }));
-    await api.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: NS } });
-    const subject = { kind: 'ServiceAccount', name: 'robot', namespace: NS };
-    const rbac = 'rbac.authorization.k8s.io';
-    await api.create({
-      apiVersion: `${rbac}/v1`,
-      kind: 'Role',
-      metadata: { name: 'reader', namespace: NS },
-      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
-    });
-    await api.create({
-      apiVersion: `${rbac}/v1`,
-      kind: 'RoleBinding',
-      metadata: { name: 'reads', namespace: NS },
-      roleRef: { apiGroup: rbac, kind: 'Role', name: 'reader' },
-      subjects: [subject],
-    });
-    await api.create({
-      apiVersion: `${rbac}/v1`,
-      kind: 'ClusterRoleBinding',
-      metadata: { name: 'robot-is-admin' },
-      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'cluster-admin' },
-      subjects: [subject],
-    });
-    const ports = [{ name: 'http', port: 80, nodePort: 30_123 }];
-    await api.create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'front', namespace: NS },
-      spec: { type: 'NodePort', ports, selector: { app: 'x' } },
-    });
-    await api.create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'headless', namespace: NS },
-      spec: { clusterIP: 'None', ports: [{ port: 1 }] },
-    });
-    await api.create({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: 'kubernetes.io/service-account-token',
-      metadata: { name: 'robot-token', namespace: NS, annotations: { 'kubernetes.io/service-account.name': 'robot' } },
-    });
+    await api.create(namespace(NAMESPACE, { team: 'storage' }));
+    const secret = newCanary('secret');
+    place.canaries.push(secret);
+    const token = { 'kubernetes.io/service-account.name': 'robot' };
+    await api.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: NAMESPACE } });
+    const objects = [
+      configMap(NAMESPACE, 'a', { text: 'as captured' }, { labels: { app: 'one', tier: 'x' } }),
+      configMap(NAMESPACE, 'b', { text: 'as captured' }, { labels: { app: 'two' } }),
+      configMap(NAMESPACE, 'c', { text: 'as captured' }, { labels: { app: 'three' } }),
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'opaque', namespace: NAMESPACE, labels: { app: 'one' } }, data: { password: Buffer.from(secret).toString('base64') } },
+      { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token', metadata: { name: 'by-hand', namespace: NAMESPACE, annotations: token } },
+      { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token', metadata: { name: 'robot-token-abc12', namespace: NAMESPACE, annotations: token } },
+      service(NAMESPACE, 'ported', { type: 'NodePort', selector: { app: 'web' }, ports: [{ name: 'http', port: 80, nodePort: 31_234 }] }),
+      service(NAMESPACE, 'internal', { selector: { app: 'web' }, ports: [{ port: 80 }] }),
+      deployment(NAMESPACE, 'web'),
+      { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'reader', namespace: NAMESPACE }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
+      { apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata: { name: 'reader', namespace: NAMESPACE }, roleRef: { apiGroup: RBAC, kind: 'Role', name: 'reader' }, subjects: [subject] },
+      binding('pol-admin', 'cluster-admin'),
+      webhook('pol-hook'),
+    ];
+    await eachOf(objects, 4, (object) => api.create(object));
+    await until('tokens are issued', async () => JSON.stringify(await api.read(secretRef(NAMESPACE, 'by-hand'))).includes('"token"'));
+    await until('the deployment has pods', async () => JSON.stringify(await api.read(deployment(NAMESPACE, 'web'))).includes('"updatedReplicas":1'));
+    await delay(1_000);
+    expected = await takeSnapshot(api, [NAMESPACE]);
     await place.startWorker();
-    expect(await place.backup('b', { namespaces: [NS] })).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-  }, 300_000);
+    const base = await place.backup('base', { namespaces: [NAMESPACE] });
+    expect(base).toMatchObject({ result: { phase: 'Completed', errors: [] } });
+    const everything = await place.backup('gated', { namespaces: [NAMESPACE], selection: { clusterResources: 'include', includedResources: ['validatingwebhookconfigurations', 'clusterrolebindings', 'configmaps'] } });
+    expect(everything).toMatchObject({ result: { phase: 'Completed', errors: [] } });
+  }, 240_000);
 
   afterAll(() => place.close(), 60_000);
 
-  /** `kept` as captured, `changed` differs, `gone` is missing. */
-  beforeEach(async () => {
-    await place.api.mergePatch(configMap('changed', {}), { data: { a: '2', extra: 'x' } }).catch(() => undefined);
-    await place.api.remove(configMap('gone', {}));
-  });
+  function binding(name: string, role: string): object {
+    return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name }, roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role }, subjects: [subject] };
+  }
 
-  const dataOf = async (name: string): Promise<unknown> => (await place.api.read(configMap(name, {})))?.['data'];
+  /** Of the project as it was captured, under another name. */
+  async function copyOf(name: string): Promise<Snapshot> {
+    return takeSnapshot(place.api, [name], { rename: { [name]: NAMESPACE } });
+  }
 
-  it('skip: creates what is missing and leaves what differs', async () => {
-    const { result } = await place.restore(restoreName(), { backup: 'b', selection: { includedResources: ['configmaps'] } });
-    expect(result).toMatchObject({ phase: 'Completed', counts: { create: 1, skip: 1 }, verification: { equal: true } });
-    expect([await dataOf('changed'), await dataOf('gone')]).toEqual([{ a: '2', extra: 'x' }, { a: '1' }]);
-  });
+  async function text(at: string, name: string): Promise<unknown> {
+    return ((await place.api.read(configMap(at, name))) as { data?: { text?: string } } | undefined)?.data?.text;
+  }
 
-  it('update: applies the captured state over it', async () => {
-    const { result } = await place.restore(restoreName(), {
-      backup: 'b',
-      conflictPolicy: 'update',
-      selection: { includedResources: ['configmaps'] },
-    });
-    expect(result).toMatchObject({ counts: { create: 1, update: 1 } });
-    expect(await dataOf('changed')).toMatchObject({ a: '1' });
-  });
-
-  it('replace: makes it anew, exactly as captured', async () => {
-    const before = await place.api.read(configMap('changed', {}));
-    const { result } = await place.restore(restoreName(), {
-      backup: 'b',
-      conflictPolicy: 'replace',
-      selection: { includedResources: ['configmaps'] },
-    });
-    expect(result).toMatchObject({ phase: 'Completed', counts: { create: 1, replace: 1 }, verification: { equal: true } });
-    const after = await place.api.read(configMap('changed', {}));
-    expect(after?.['data']).toEqual({ a: '1' });
-    expect((after?.['metadata'] as PlainObject)['uid']).not.toBe((before?.['metadata'] as PlainObject)['uid']);
-  });
-
-  it('fail: refuses before anything is written, and names what differs', async () => {
-    const { failure } = await place.restore(restoreName(), { backup: 'b', conflictPolicy: 'fail' });
-    expect(failure).toMatchObject({ type: 'Conflict' });
-    expect(failure?.message).toContain(`ConfigMap ${NS}/changed`);
-    expect(await dataOf('gone')).toBeUndefined();
-  });
-
-  it('the same restore twice: the second finds everything in place', async () => {
-    const selection = { includedResources: ['configmaps', 'serviceaccounts'] };
-    await place.restore(restoreName(), { backup: 'b', conflictPolicy: 'replace', selection });
-    const { result } = await place.restore(restoreName(), { backup: 'b', conflictPolicy: 'replace', selection });
-    expect(result).toMatchObject({
-      phase: 'Completed',
-      counts: { create: 0, replace: 0, update: 0, skip: 0 },
-      verification: { equal: true },
-    });
-  });
-
-  it('takes a part: one object, one kind, by label, by several labels', async () => {
-    const actions = async (selection: object) => {
-      const { result } = await place.restore(restoreName(), { backup: 'b', namespaceMapping: { [NS]: `part-${count}` }, selection });
-      expect(result).toMatchObject({ phase: 'Completed', verification: { equal: true } });
-      return result?.counts.create;
+  describe('for objects that are there and differ', () => {
+    const change = async () => {
+      await place.api.mergePatch(configMap(NAMESPACE, 'a'), { data: { text: 'changed', extra: null } });
+      await place.api.remove(configMap(NAMESPACE, 'b'));
     };
-    // Each also makes its namespace.
-    expect(await actions({ objects: ['configmap/kept'] })).toBe(2);
-    expect(await actions({ includedResources: ['cm'] })).toBe(4);
-    expect(await actions({ labelSelector: 'part in (one,two)' })).toBe(3);
-    expect(await actions({ orLabelSelectors: ['part=one', 'part=three'] })).toBe(3);
-  });
+    const uid = async () => ((await place.api.read(configMap(NAMESPACE, 'a'))) as { metadata: { uid: string } }).metadata.uid;
 
-  it('maps namespaces, and with them the subjects of bindings', async () => {
-    const { result } = await place.restore(restoreName(), {
-      backup: 'b',
-      namespaceMapping: { [NS]: 'moved' },
-      selection: { clusterResources: 'exclude' },
+    it('fail refuses the restore before anything is written', async () => {
+      await change();
+      const run = await place.restore('fails', { backup: 'base', conflictPolicy: 'fail' });
+      expect(run.failure).toMatchObject({ type: 'Conflict', message: expect.stringContaining(`ConfigMap ${NAMESPACE}/a`) });
+      expect([await text(NAMESPACE, 'a'), await text(NAMESPACE, 'b')]).toEqual(['changed', undefined]);
+      expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS })).toEqual([]);
     });
-    expect(result).toMatchObject({ phase: 'Completed', verification: { equal: true } });
-    const binding = await place.api.get('/apis/rbac.authorization.k8s.io/v1/namespaces/moved/rolebindings/reads');
-    expect(binding?.['subjects']).toEqual([{ kind: 'ServiceAccount', name: 'robot', namespace: 'moved' }]);
-    const namespace = await place.api.get('/api/v1/namespaces/moved');
-    expect((namespace?.['metadata'] as PlainObject)['labels']).toEqual({ team: 'a', 'kubernetes.io/metadata.name': 'moved' });
-  });
 
-  it('gives services new addresses and node ports, and keeps headless ones headless', async () => {
-    const spec = async (name: string) =>
-      (await place.api.get(`/api/v1/namespaces/moved/services/${name}`))?.['spec'] as Record<string, never>;
-    expect(await spec('headless')).toMatchObject({ clusterIP: 'None' });
-    const front = await spec('front');
-    expect(front).toMatchObject({ type: 'NodePort' });
-    expect(JSON.stringify(front)).not.toContain('30123');
-  });
-
-  it('restores no token of the old cluster', async () => {
-    const secrets = (await place.api.json('GET', '/api/v1/namespaces/moved/secrets'))['items'] as unknown as PlainObject[];
-    const old = await place.api.get(`/api/v1/namespaces/${NS}/secrets/robot-token`);
-    const token = String((old?.['data'] as PlainObject | undefined)?.['token']);
-    expect(token.length).toBeGreaterThan(20);
-    expect(JSON.stringify(secrets)).not.toContain(token);
-  });
-
-  it('holds back cluster-admin unless it is allowed by name', async () => {
-    const binding = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/robot-is-admin';
-    await place.api.send('DELETE', binding);
-    const held = await place.restore(restoreName(), { backup: 'b', selection: { includedResources: ['clusterrolebindings'] } });
-    expect(held.result).toMatchObject({ counts: { refuse: 1, create: 0 } });
-    expect(held.result?.warnings.map(({ message }) => message).join()).toContain('--allow cluster-admin');
-    expect(await place.api.get(binding)).toBeUndefined();
-    const allowed = await place.restore(restoreName(), {
-      backup: 'b',
-      allow: ['cluster-admin'],
-      selection: { includedResources: ['clusterrolebindings'] },
+    it('skip leaves them, and brings what is missing', async () => {
+      await change();
+      const run = await place.restore('skips', { backup: 'base' });
+      expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1, skip: 1, update: 0, replace: 0 }, failed: 0 });
+      expect([await text(NAMESPACE, 'a'), await text(NAMESPACE, 'b')]).toEqual(['changed', 'as captured']);
     });
-    expect(allowed.result).toMatchObject({ phase: 'Completed', counts: { create: 1 } });
-    expect(await place.api.get(binding)).toBeDefined();
+
+    it('update brings the captured fields back into the same object', async () => {
+      await change();
+      const was = await uid();
+      const run = await place.restore('updates', { backup: 'base', conflictPolicy: 'update' });
+      expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1, update: 1 }, verification: { equal: true } });
+      expect(await uid()).toBe(was);
+      expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS, live: [{ expected, namespaces: [NAMESPACE] }] })).toEqual([]);
+    });
+
+    it('replace makes the object anew, without what was added to it', async () => {
+      await change();
+      await place.api.mergePatch(configMap(NAMESPACE, 'a'), { data: { extra: 'added later' } });
+      const was = await uid();
+      const run = await place.restore('replaces', { backup: 'base', conflictPolicy: 'replace' });
+      expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1, replace: 1 }, verification: { equal: true } });
+      expect(await uid()).not.toBe(was);
+      expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS, live: [{ expected, namespaces: [NAMESPACE] }] })).toEqual([]);
+    });
   });
 
-  it('two restores at once into one namespace: every object once, both complete', async () => {
-    await place.api.removeNamespaces(NS);
-    const [a, b] = await Promise.all([place.restore(restoreName(), { backup: 'b' }), place.restore(restoreName(), { backup: 'b' })]);
-    for (const { result } of [a, b]) expect(result).toMatchObject({ phase: 'Completed', failed: 0, verification: { equal: true } });
-    const created = (a.result?.counts.create ?? 0) + (b.result?.counts.create ?? 0);
-    const present = (a.result?.counts.create ?? 0) + (a.result?.counts.unchanged ?? 0) + (a.result?.counts.skip ?? 0);
-    expect(created).toBeLessThanOrEqual(present);
+  it('map a namespace, with the subjects of role bindings, new addresses, node ports and tokens', async () => {
+    const run = await place.restore('mapped', { backup: 'base', namespaceMapping: { [NAMESPACE]: 'mapped' } });
+    expect(run.result).toMatchObject({ failed: 0, verification: { equal: true } });
+    const bound = (await place.api.get(`/apis/${RBAC}/v1/namespaces/mapped/rolebindings/reader`)) as { subjects: unknown } | undefined;
+    expect(bound?.subjects).toEqual([{ ...subject, namespace: 'mapped' }]);
+    const addressOf = async (at: string, name: string) => ((await place.api.read(service(at, name, {}))) as { spec: { clusterIP: string; ports: { nodePort: number }[] } }).spec;
+    const [old, copy] = [await addressOf(NAMESPACE, 'ported'), await addressOf('mapped', 'ported')];
+    expect(copy.clusterIP).not.toBe(old.clusterIP);
+    expect(copy.ports[0]?.nodePort).not.toBe(31_234);
+    const tokenOf = async (at: string, name: string) => ((await place.api.read(secretRef(at, name))) as { data?: { token?: string } } | undefined)?.data?.token;
+    await until('the token of the copy is issued', async () => (await tokenOf('mapped', 'by-hand')) !== undefined);
+    expect(await tokenOf('mapped', 'by-hand')).not.toBe(await tokenOf(NAMESPACE, 'by-hand'));
+    expect(await place.api.read(secretRef('mapped', 'robot-token-abc12'))).toBeUndefined();
+    const without = new Map([...expected].filter(([key]) => key !== `Secret ${NAMESPACE}/robot-token-abc12`));
+    const live = [{ expected: without, namespaces: ['mapped'], options: { rename: { mapped: NAMESPACE } } }];
+    expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS, live })).toEqual([]);
   });
 
-  it('waits for a namespace that terminates, then restores into a new one', async () => {
-    const held = configMap('held', { a: '1' }, { finalizers: ['example.com/hold'] });
-    await place.api.create(held);
-    await place.api.send('DELETE', `/api/v1/namespaces/${NS}`);
-    const run = await place.startRestore(restoreName(), { backup: 'b' });
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    await place.api.mergePatch(held, { metadata: { finalizers: null } });
-    expect(await run.outcome()).toMatchObject({ result: { phase: 'Completed', failed: 0, verification: { equal: true } } });
+  it('keep node ports when asked to', async () => {
+    await place.api.remove(service(NAMESPACE, 'ported', {}));
+    const run = await place.restore('ports', { backup: 'base', preserveNodePorts: true, selection: { includedResources: ['services'] } });
+    expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1 }, failed: 0 });
+    expect(await place.api.read(service(NAMESPACE, 'ported', {}))).toMatchObject({ spec: { ports: [{ nodePort: 31_234 }] } });
   });
 
-  it('backups at once: different names both commit, the same name runs once', async () => {
-    const [one, two] = await Promise.all([
-      place.backup('at-once-1', { namespaces: [NS] }),
-      place.backup('at-once-2', { namespaces: [NS] }),
-    ]);
-    expect([one.result?.phase, two.result?.phase]).toEqual(['Completed', 'Completed']);
-    expect(one.result?.sequence).not.toBe(two.result?.sequence);
-    const first = await place.startBackup('same-name', { namespaces: [NS] });
-    await expect(place.startBackup('same-name', { namespaces: [NS] })).rejects.toMatchObject({ type: 'AlreadyExists' });
-    expect((await first.outcome()).result?.phase).toBe('Completed');
+  describe('select a part', () => {
+    const parts: readonly (readonly [string, string, Parameters<TestPlace['restore']>[1]['selection'] & object, readonly string[]])[] = [
+      ['one object', 'one', { objects: ['configmap/b'] }, ['ConfigMap pol/b']],
+      ['one object of one namespace', 'named', { objects: [`${NAMESPACE}/Secret/opaque`] }, ['Secret pol/opaque']],
+      ['a kind', 'kind', { includedResources: ['cm'], clusterResources: 'exclude' }, ['ConfigMap pol/a', 'ConfigMap pol/b', 'ConfigMap pol/c']],
+      ['a label', 'label', { labelSelector: 'app=one', clusterResources: 'exclude' }, ['ConfigMap pol/a', 'Secret pol/opaque']],
+      ['any of two labels', 'either', { orLabelSelectors: ['app=two', 'tier in (x,y)'], clusterResources: 'exclude' }, ['ConfigMap pol/a', 'ConfigMap pol/b']],
+    ];
+
+    it.each(parts)('%s', async (_what, name, selection, keys) => {
+      const at = `part-${name}`;
+      const run = await place.restore(at, { backup: 'base', namespaceMapping: { [NAMESPACE]: at }, selection });
+      expect(run.result).toMatchObject({ phase: 'Completed', failed: 0, verification: { equal: true } });
+      expect([...(await copyOf(at)).keys()].filter((key) => !key.startsWith('Namespace ')).sort()).toEqual(keys);
+    });
   });
 
-  it('a backup during a restore is a whole backup of one instant', async () => {
-    await place.api.removeNamespaces(NS);
-    const restore = await place.startRestore(restoreName(), { backup: 'b' });
-    const backup = await place.backup('meanwhile', { namespaces: [NS] });
-    await restore.outcome();
-    // The namespace may not be there yet at that instant: then the backup says so.
-    if (backup.failure) expect(backup.failure.type).toBe('NotFound');
-    else expect(backup.result?.kinds.every(({ revision }) => revision === backup.result?.revision)).toBe(true);
+  it('hold back webhooks and cluster-admin unless they are asked for', async () => {
+    const gated = [binding('pol-admin', 'cluster-admin'), webhook('pol-hook')];
+    for (const object of gated) await place.api.remove(object);
+    const held = await place.restore('held', { backup: 'gated', selection: { clusterResources: 'include' } });
+    expect(held.result).toMatchObject({ failed: 0, counts: { refuse: 2 } });
+    expect(held.result?.warnings.map(({ object }) => object?.name).sort()).toEqual(['pol-admin', 'pol-hook']);
+    for (const object of gated) expect(await place.api.read(object)).toBeUndefined();
+
+    const allowed = await place.restore('allowed', { backup: 'gated', selection: { clusterResources: 'include' }, allow: ['webhooks', 'cluster-admin'], readinessTimeoutMs: 2_000 });
+    expect(allowed.result).toMatchObject({ phase: 'Completed', failed: 0, counts: { refuse: 0, create: 2 } });
+    for (const object of gated) expect(await place.api.read(object)).toBeDefined();
+    for (const object of gated) await place.api.remove(object);
+    expect(await checkInvariants({ place, location: 'main', runs: [held, allowed], deadlineMs: DEADLINE_MS })).toEqual([]);
   });
 
-  it('custom resources wait for their definition', async () => {
-    const group = 'policies.example.com';
-    await place.api.create(definition({ group, kind: 'Gadget', plural: 'gadgets' }));
-    const gadgets = Array.from({ length: 20 }, (_, index) => ({
-      apiVersion: `${group}/v1`,
-      kind: 'Gadget',
-      metadata: { name: `g${index}`, namespace: NS },
-      spec: { index },
-    }));
-    for (const gadget of gadgets) await place.api.create(gadget);
-    expect(await place.backup('gadgets', { namespaces: [NS] })).toMatchObject({ result: { phase: 'Completed' } });
-    await place.api.removeNamespaces(NS);
-    await place.api.send('DELETE', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gadgets.${group}`);
-    place.api.forgetKinds();
-    const { result } = await place.restore(restoreName(), { backup: 'gadgets' });
-    expect(result).toMatchObject({ phase: 'Completed', failed: 0, verification: { equal: true } });
-    expect((await place.api.json('GET', `/apis/${group}/v1/namespaces/${NS}/gadgets`))['items']).toHaveLength(20);
+  describe('at the same time', () => {
+    it('the same restore twice: refused while it runs, and nothing to do after it', async () => {
+      const request = { backup: 'base', namespaceMapping: { [NAMESPACE]: 'twice' } };
+      const first = await place.startRestore('twice', request);
+      await expect(place.startRestore('twice', request)).rejects.toMatchObject({ type: 'AlreadyExists' });
+      const done = await first.outcome();
+      expect(done.result).toMatchObject({ failed: 0, verification: { equal: true } });
+      const before = await copyOf('twice');
+      const again = await place.restore('twice', request);
+      expect(again.result).toMatchObject({ phase: 'Completed', failed: 0, counts: { create: 0, update: 0, replace: 0, skip: 0 }, verification: { equal: true } });
+      expect(await copyOf('twice')).toEqual(before);
+      expect(await checkInvariants({ place, location: 'main', runs: [done, again], deadlineMs: DEADLINE_MS })).toEqual([]);
+    });
+
+    it('two restores into one namespace: every object once, both end well', async () => {
+      const request = { backup: 'base', namespaceMapping: { [NAMESPACE]: 'both' } };
+      const started = await Promise.all(['left', 'right'].map((name) => place.startRestore(name, request)));
+      const ended = await Promise.all(started.map((run) => run.outcome()));
+      for (const { result } of ended) expect(result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true } });
+      const without = new Map([...expected].filter(([key]) => key !== `Secret ${NAMESPACE}/robot-token-abc12`));
+      const live = [{ expected: without, namespaces: ['both'], options: { rename: { both: NAMESPACE } } }];
+      expect(await checkInvariants({ place, location: 'main', runs: ended, deadlineMs: DEADLINE_MS, live })).toEqual([]);
+    });
+
+    it('two backups: both are there; of one name: the second is refused, running or done', async () => {
+      const started = await Promise.all(['east', 'west'].map((name) => place.startBackup(name, { namespaces: [NAMESPACE] })));
+      await expect(place.startBackup('east', { namespaces: [NAMESPACE] })).rejects.toMatchObject({ type: 'AlreadyExists' });
+      const ended = await Promise.all(started.map((run) => run.outcome()));
+      for (const { result } of ended) expect(result).toMatchObject({ phase: 'Completed', errors: [] });
+      expect(ended[0]?.result?.sequence).not.toBe(ended[1]?.result?.sequence);
+      const again = await place.backup('east', { namespaces: [NAMESPACE] });
+      expect(again.failure).toMatchObject({ type: 'AlreadyExists', message: expect.stringContaining('east') });
+      const captured = { east: { snapshot: expected }, west: { snapshot: expected } };
+      expect(await checkInvariants({ place, location: 'main', runs: [...ended, again], deadlineMs: DEADLINE_MS, captured })).toEqual([]);
+    });
+
+    it('a backup during a restore: it holds what was there at its revision, each object once', async () => {
+      const restoring = await place.startRestore('under-way', { backup: 'base', namespaceMapping: { [NAMESPACE]: 'moving' } });
+      await until('the namespace is there', async () => (await place.api.get('/api/v1/namespaces/moving')) !== undefined);
+      const made = await place.backup('meanwhile', { namespaces: ['moving'] });
+      const restored = await restoring.outcome();
+      expect(made.result).toMatchObject({ phase: 'Completed', errors: [] });
+      expect(restored.result).toMatchObject({ phase: 'Completed', failed: 0, verification: { equal: true } });
+      expect(await checkInvariants({ place, location: 'main', runs: [made, restored], deadlineMs: DEADLINE_MS })).toEqual([]);
+    });
+
+    it('a restore while its namespace terminates: it waits until the old one is gone', async () => {
+      await place.api.create(namespace('dying'));
+      await place.api.create(configMap('dying', 'a', { text: 'old' }, { finalizers: ['example.com/hold'] }));
+      await place.api.send('DELETE', '/api/v1/namespaces/dying');
+      const restoring = await place.startRestore('into-dying', { backup: 'base', namespaceMapping: { [NAMESPACE]: 'dying' } });
+      await delay(4_000);
+      await place.api.mergePatch(configMap('dying', 'a'), { metadata: { finalizers: null } });
+      const restored = await restoring.outcome();
+      expect(restored.result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true } });
+      expect(await text('dying', 'a')).toBe('as captured');
+      const without = new Map([...expected].filter(([key]) => key !== `Secret ${NAMESPACE}/robot-token-abc12`));
+      const live = [{ expected: without, namespaces: ['dying'], options: { rename: { dying: NAMESPACE } } }];
+      expect(await checkInvariants({ place, location: 'main', runs: [restored], deadlineMs: DEADLINE_MS, live })).toEqual([]);
+    });
   });
 });
+
+function secretRef(at: string, name: string): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: at } };
+}
+
+/** Matches nothing that is made here. */
+function webhook(name: string): PlainObject {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name },
+    webhooks: [
+      {
+        name: 'nothing.example.com',
+        clientConfig: { service: { name: 'nobody', namespace: 'default' } },
+        rules: [{ apiGroups: ['nothing.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['things'] }],
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Ignore',
+      },
+    ],
+  };
+}

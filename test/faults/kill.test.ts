@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BackupProjectResult } from '../../contracts/backup.ts';
 import type { RestoreProjectResult } from '../../contracts/restore.ts';
+import { startTemporal } from '../../sandbox/temporal-server.ts';
 import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
 import type { ChildCommand } from '../support/child-command.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
@@ -10,6 +11,7 @@ import { auditLocation } from '../support/location-audit.ts';
 import { progressOf, TestPlace, type RunOutcome, type StartedRun } from '../support/place.ts';
 import { openLane, type Lane } from '../support/proxied.ts';
 import { eachOf, until } from '../support/raw-api.ts';
+import { serverPid } from '../support/server-process.ts';
 import { seededRandom, testSeed } from '../support/seed.ts';
 import { createWorkload } from '../support/workload.ts';
 
@@ -18,6 +20,7 @@ const MOMENTS = 10;
 /** Runs at the same time: most of a killed run's time is waiting for the dead worker's heartbeat to be missed. */
 const AT_ONCE = 5;
 const DEADLINE_MS = 150_000;
+const OUTAGE_MS = 10_000;
 
 describe('kill -9 of the worker', () => {
   let place: TestPlace;
@@ -124,7 +127,10 @@ describe('kill -9 of the worker', () => {
         at.storage.rules();
       },
       commit: async (at) => {
-        at.storage.rules({ name: 'manifest stored, answer lost', method: 'PUT', path: /\/manifests\//, fault: { kind: 'lose-answer' } });
+        at.storage.rules(
+          { name: 'manifest stored, answer lost', method: 'PUT', path: /\/manifests\//, fault: { kind: 'lose-answer' }, nth: 1 },
+          { name: 'no further', where: () => (at.storage.done['manifest stored, answer lost'] ?? 0) > 0, fault: { kind: 'hang' } },
+        );
         await until('the manifest is there', async () => (await auditLocation(at.location.store, at.location.identity)).backups.length === 1);
         at.storage.rules();
       },
@@ -175,7 +181,33 @@ describe('kill -9 of the worker', () => {
     const live = ['undisturbed', ...moments.map(({ name }) => name), 'applying'].map((name) => ({ expected, namespaces: [name], options: { rename: { [name]: NAMESPACE } } }));
     expect(await checkInvariants({ place, location: 'reference', runs: [whole, ...runs], deadlineMs: DEADLINE_MS, captured: { backup: { snapshot: expected } }, live })).toEqual([]);
   }, 600_000);
+
+  it('of the Temporal server instead, for ten seconds, in the middle of a backup and of a restore, changes nothing in the end', async () => {
+    const at = await lane('outage');
+    const worker = await startWorker(at);
+    at.api.rules({ name: 'slow', method: 'GET', fault: { kind: 'delay', ms: 60 } });
+    const capturing = await place.startBackup('backup', { cluster: at.name, location: at.name, namespaces: [NAMESPACE] });
+    await until('it captures', async () => (await progressOf(capturing.handle))?.step === 'capture');
+    await outage(place.temporal!.folder);
+    await expectUndisturbedBackup(at, await capturing.outcome());
+
+    const restoring = await place.startRestore('outage', { backup: 'backup', cluster: at.name, location: at.name, namespaceMapping: { [NAMESPACE]: 'outage' } });
+    await until('it applies', async () => ((await progressOf(restoring.handle))?.objectsDone ?? 0) > 0);
+    await outage(place.temporal!.folder);
+    const restored = await restoring.outcome();
+    expect(restored).toMatchObject({ result: { phase: 'Completed', failed: 0, errors: [], verification: { equal: true } } });
+    expect(worker.running).toBe(true);
+    const live = [{ expected, namespaces: ['outage'], options: { rename: { outage: NAMESPACE } } }];
+    expect(await checkInvariants({ place, location: at.name, runs: [restored], deadlineMs: DEADLINE_MS, live })).toEqual([]);
+  }, 600_000);
 });
+
+/** Kills the server, waits, and starts it again on its database. */
+async function outage(folder: string): Promise<void> {
+  process.kill(await serverPid(folder, 'temporal'), 'SIGKILL');
+  await delay(OUTAGE_MS);
+  await startTemporal({ folder, lease: { pid: process.pid } });
+}
 
 /** Without the revision, which is that of the cut. */
 function kindsOf(result: BackupProjectResult) {

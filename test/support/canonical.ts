@@ -66,7 +66,8 @@ export function objectKey(object: PlainObject, namespaces: Readonly<Record<strin
   const apiVersion = String(object['apiVersion']);
   const group = apiVersion.includes('/') ? `${apiVersion.slice(0, apiVersion.indexOf('/'))}/` : '';
   const namespace = metadata['namespace'] === undefined ? '' : `${mapped(String(metadata['namespace']), namespaces)}/`;
-  return `${group}${String(object['kind'])} ${namespace}${String(metadata['name'])}`;
+  const name = object['kind'] === 'Namespace' ? mapped(String(metadata['name']), namespaces) : String(metadata['name']);
+  return `${group}${String(object['kind'])} ${namespace}${name}`;
 }
 
 /** Canonical text by key. */
