@@ -20,7 +20,7 @@ export interface Cluster {
   /** The object, or undefined when there is none. */
   get(ref: ObjectRef, options?: CallOptions): Promise<RawObject | undefined>;
   /** POST. `AlreadyExists` when there is one. `dryRun` asks the server to validate only. */
-  create(ref: ObjectRef, object: JsonObject, options: WriteOptions): Promise<JsonObject>;
+  create(ref: ObjectRef, object: JsonObject, options: WriteOptions): Promise<void>;
   /** Server-side apply with force: our fields win. The object must not carry managedFields. */
   apply(ref: ObjectRef, object: JsonObject, options: WriteOptions): Promise<JsonObject>;
   /** JSON merge patch (RFC 7396). */

@@ -20,7 +20,7 @@ const progress = defineQuery<RestoreProgress>(QUERY_PROGRESS);
 /** How many batches of one wave are applied at the same time. The cluster's own limit adapts below that. */
 const APPLY_WIDTH = 3;
 /** Objects that one activity verifies. */
-const VERIFY_OBJECTS = 5_000;
+const VERIFY_OBJECTS = 20_000;
 
 /** What has been applied so far. */
 interface Applied {

@@ -13,30 +13,57 @@ import type { Pulse } from '../heartbeat.ts';
 import { readObjects, type RestoreSession } from '../apply/restore-session.ts';
 
 const PAGE = 500;
+/** Up to this many namespaces are listed one by one; beyond, the whole cluster is. */
+const LISTED_ONE_BY_ONE = 3;
+/** A list is given up when it holds so many times the wanted objects: then asking for each is cheaper. */
+const WORTHWHILE = 4;
 
 /**
- * The names of those objects of one kind and namespace whose live form is the captured one, found with one paged list. Only digests are
- * kept in memory. Whatever does not match here is for the caller to look at closely: this may miss an equality, never claim a wrong one.
+ * The objects (`namespace/name`, as they are in the cluster) of one kind whose live form is the captured one, found with paged lists. Only
+ * digests are kept in memory. Whatever does not match here is for the caller to look at closely: this may miss an equality, never claim a
+ * wrong one.
  */
 export async function matchByList(session: RestoreSession, segments: readonly OrderedSegment[], pulse: Pulse): Promise<Set<string>> {
   const matched = new Set<string>();
   const [first] = segments;
   if (!first) return matched;
   const wanted = await capturedDigests(session, segments, pulse);
-  const namespace = mapNamespace(session.context.options.namespaceMapping, first.namespace);
+  const targets = [...new Set(segments.map((segment) => mapNamespace(session.context.options.namespaceMapping, segment.namespace)))];
+  for (const namespace of targets.length > LISTED_ONE_BY_ONE ? [''] : targets) {
+    for await (const object of liveObjects(session, { type: first.type, namespace, most: WORTHWHILE * wanted.size }, pulse)) {
+      const digested = wanted.get(placeOf(object));
+      // Owners are compared by name with the help of others: the caller does that.
+      if (digested === undefined || ownersOf(object).length > 0) continue;
+      if (digested === digest(object, first.type, session)) matched.add(placeOf(object));
+    }
+  }
+  return matched;
+}
+
+interface Listing {
+  readonly type: ResourceType;
+  /** '' for the whole cluster. */
+  readonly namespace: string;
+  /** Ends with the page that reaches so many objects. */
+  readonly most: number;
+}
+
+async function* liveObjects({ cluster }: RestoreSession, { type, namespace, most }: Listing, pulse: Pulse): AsyncGenerator<JsonObject> {
+  let seen = 0;
   let continueToken = '';
   do {
-    const request = { type: first.type, namespace, labelSelector: '', limit: PAGE, exactRevision: '', continueToken };
-    const page = await session.cluster.listPage(request, { signal: pulse.signal });
-    for (const { object } of page.items) {
-      const name = textAt(object, 'metadata', 'name');
-      // Owners are compared by name with the help of others: the caller does that.
-      if (ownersOf(object).length === 0 && wanted.get(name) === digest(object, first.type, session)) matched.add(name);
-    }
+    const request = { type, namespace, labelSelector: '', limit: PAGE, exactRevision: '', continueToken };
+    const page = await cluster.listPage(request, { signal: pulse.signal });
+    yield* page.items.map(({ object }) => object);
     ({ continueToken } = page);
+    seen += page.items.length;
     pulse.beat();
-  } while (continueToken !== '');
-  return matched;
+  } while (continueToken !== '' && seen < most);
+}
+
+/** `namespace/name` of an object as it is, or will be, in the cluster. */
+export function placeOf(object: JsonObject): string {
+  return `${textAt(object, 'metadata', 'namespace')}/${textAt(object, 'metadata', 'name')}`;
 }
 
 async function capturedDigests(session: RestoreSession, segments: readonly OrderedSegment[], pulse: Pulse): Promise<Map<string, string>> {
@@ -46,7 +73,7 @@ async function capturedDigests(session: RestoreSession, segments: readonly Order
       if (ownersOf(object).length > 0) continue;
       const plan = planObject({ captured: object, type, live: undefined, context: session.context });
       if (plan?.action !== RestoreAction.Create || plan.desired === undefined) continue;
-      digests.set(textAt(object, 'metadata', 'name'), digest(plan.desired, type, session));
+      digests.set(placeOf(plan.desired), digest(plan.desired, type, session));
     }
     pulse.beat();
   }

@@ -2,31 +2,32 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { VerifyBatchInput } from '../../contracts/activities.ts';
 import type { ObjectRef } from '../../contracts/resource.ts';
 import { RestoreAction, type Difference, type VerificationReport } from '../../contracts/restore.ts';
+import { mapNamespaces } from '../../domain/plan/mapping.ts';
 import { planObject, type ObjectPlan } from '../../domain/plan/restore-plan.ts';
-import { textAt } from '../../domain/resource/fields.ts';
 import { refId, resourceKey } from '../../domain/resource/identity.ts';
 import type { OrderedSegment } from '../../domain/resource/order.ts';
 import { addReports, MAX_DIFFERENCES, NOTHING_COMPARED } from '../../domain/restore/reports.ts';
 import { refOf } from '../apply/apply-object.ts';
 import { isOwnWork } from '../apply/field-manager.ts';
+import { chunks } from '../apply/chunks.ts';
 import { inFlight } from '../apply/in-flight.ts';
 import { readObjects, segmentsOf, type CapturedObject, type RestoreSession } from '../apply/restore-session.ts';
 import type { Pulse } from '../heartbeat.ts';
-import { matchByList } from './match-by-list.ts';
+import { matchByList, placeOf } from './match-by-list.ts';
 
-/** From this many objects of one kind and namespace on, one list is cheaper than asking for each. */
+/** From this many objects of one kind on, a list is cheaper than asking for each. */
 const LIST_FROM = 30;
 const WIDTH = 32;
+const CHUNK = 250;
 /** Controllers finish what they write to new objects within this time; what differs then differs. */
 const SETTLE_MS = 1_500;
 
-/** Compares what is live with what was captured, kind by kind and namespace by namespace, in flat memory. */
+/** Compares what is live with what was captured, kind by kind, in flat memory. */
 export async function verifyRestored(session: RestoreSession, input: VerifyBatchInput, pulse: Pulse): Promise<VerificationReport> {
   const segments = input.batches.flatMap((batch) => segmentsOf(session, batch));
   let report = NOTHING_COMPARED;
-  for (const group of grouped(segments)) {
-    report = addReports(report, await verifyGroup({ session, serverTime: input.serverTime, pulse }, group));
-    pulse.beat();
+  for (const kind of byKind(segments)) {
+    report = addReports(report, await verifyKind({ session, serverTime: input.serverTime, pulse }, kind));
   }
   return report;
 }
@@ -37,14 +38,16 @@ interface Verification {
   readonly pulse: Pulse;
 }
 
-/** One kind in one namespace. Objects that a list shows to be equal are done; each of the others is looked at on its own. */
-async function verifyGroup(verification: Verification, segments: readonly OrderedSegment[]): Promise<VerificationReport> {
+/** Objects of one kind. Those that a list shows to be equal are done; each of the others is looked at on its own. */
+async function verifyKind(verification: Verification, segments: readonly OrderedSegment[]): Promise<VerificationReport> {
   const { session, pulse } = verification;
   const count = segments.reduce((sum, segment) => sum + segment.count, 0);
   const matched = count < LIST_FROM ? new Set<string>() : await matchByList(session, segments, pulse);
   let report: VerificationReport = { ...NOTHING_COMPARED, compared: matched.size };
-  for await (const objects of readObjects(session.repository, segments, pulse.signal)) {
-    const rest = objects.filter(({ object }) => !matched.has(textAt(object, 'metadata', 'name')));
+  for await (const objects of chunks(readObjects(session.repository, segments, pulse.signal), CHUNK)) {
+    const rest = objects.filter(
+      ({ object, type }) => !matched.has(placeOf(mapNamespaces(object, type, session.context.options.namespaceMapping))),
+    );
     await session.owners.learn(
       rest.map(({ object }) => object),
       pulse.signal,
@@ -109,13 +112,7 @@ function reportOf(verdict: Verdict): VerificationReport {
   return { equal: false, compared: 1, differences: [verdict], differenceCount: 1, excluded: 0 };
 }
 
-/** Neighbouring segments of the same kind and namespace. */
-function grouped(segments: readonly OrderedSegment[]): readonly (readonly OrderedSegment[])[] {
-  const groups: OrderedSegment[][] = [];
-  for (const segment of segments) {
-    const last = groups.at(-1)?.[0];
-    if (last && last.namespace === segment.namespace && resourceKey(last.type) === resourceKey(segment.type)) groups.at(-1)?.push(segment);
-    else groups.push([segment]);
-  }
-  return groups;
+/** The segments of each kind. */
+function byKind(segments: readonly OrderedSegment[]): readonly (readonly OrderedSegment[])[] {
+  return [...Map.groupBy(segments, ({ type }) => resourceKey(type)).values()];
 }

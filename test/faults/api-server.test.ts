@@ -67,7 +67,7 @@ describe('an API server that fails', () => {
 
   const tooMany = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'TooManyRequests', message: 'slow down', code: 429 };
   const faults: readonly (readonly [string, readonly FaultRule[]])[] = [
-    ['answers 429 with Retry-After to one request in twenty', [{ name: 'bad', fault: status(429, { 'retry-after': '1' }, JSON.stringify(tooMany)), probability: 0.05 }]],
+    ['answers 429 with Retry-After to one request in fifty', [{ name: 'bad', fault: status(429, { 'retry-after': '1' }, JSON.stringify(tooMany)), probability: 0.02 }]],
     [
       'answers 500 to reads, and to some writes',
       [
@@ -85,7 +85,10 @@ describe('an API server that fails', () => {
     [
       'does what it is asked and loses the answer',
       [
-        { name: 'bad', fault: { kind: 'lose-answer' }, method: 'POST', first: 4 },
+        // The namespace, and two objects later on.
+        { name: 'bad', fault: { kind: 'lose-answer' }, method: 'POST', nth: 1 },
+        { name: 'bad', fault: { kind: 'lose-answer' }, method: 'POST', nth: 40 },
+        { name: 'bad', fault: { kind: 'lose-answer' }, method: 'POST', nth: 200 },
         { name: 'bad', fault: { kind: 'lose-answer' }, method: 'PATCH', first: 2 },
         { name: 'bad', fault: { kind: 'lose-answer' }, method: 'GET', path: /\/secrets\?/, first: 1 },
       ],

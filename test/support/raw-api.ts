@@ -41,7 +41,7 @@ export async function kubeconfigAccess(file: string) {
 
 /**
  * An API client that shares nothing with the product's: what tests create, read and compare with must not depend on the code under test.
- * No retries, no cleverness.
+ * No cleverness.
  */
 export class RawApi {
   readonly #origin: string;
@@ -62,7 +62,16 @@ export class RawApi {
     this.#agent.destroy();
   }
 
+  /** A server that asks to wait (429: a new definition's storage begins) is asked again. */
   async send(method: string, path: string, body?: string, headers: Readonly<Record<string, string>> = {}): Promise<ApiAnswer> {
+    for (let attempt = 0; ; attempt += 1) {
+      const answer = await this.#sendOnce(method, path, body, headers);
+      if (answer.status !== 429 || attempt === 30) return answer;
+      await delay(500);
+    }
+  }
+
+  async #sendOnce(method: string, path: string, body: string | undefined, headers: Readonly<Record<string, string>>): Promise<ApiAnswer> {
     const sent = request(new URL(path, this.#origin), {
       method,
       agent: this.#agent,
