@@ -19,6 +19,17 @@ const OF_FAILURE: Readonly<Partial<Record<string, ExitCode>>> = {
   [FailureType.NotFound]: ExitCode.NotFound,
 };
 
+/** What was asked for cannot be used (2), or is not where it was said to be (3). In the middle of a run the same is a failed run. */
+const OF_COMMAND: typeof OF_FAILURE = {
+  ...OF_FAILURE,
+  [FailureType.AlreadyExists]: ExitCode.Usage,
+  [FailureType.Forbidden]: ExitCode.Usage,
+  [FailureType.WrongKey]: ExitCode.Usage,
+  [FailureType.NewerFormat]: ExitCode.Usage,
+  [FailureType.LocationGone]: ExitCode.NotFound,
+  [FailureType.Unavailable]: ExitCode.NotFound,
+};
+
 const OF_PHASE: Readonly<Record<RunPhase, ExitCode>> = {
   Completed: ExitCode.Done,
   Running: ExitCode.Done,
@@ -29,7 +40,7 @@ const OF_PHASE: Readonly<Record<RunPhase, ExitCode>> = {
 
 /** For a failure that ended the command itself. */
 export function exitCodeOfFailure(type: string): ExitCode {
-  return OF_FAILURE[type] ?? ExitCode.Error;
+  return OF_COMMAND[type] ?? ExitCode.Error;
 }
 
 /** For a run that failed as a whole. */

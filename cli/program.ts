@@ -40,7 +40,17 @@ export async function runProgram(words: readonly string[]): Promise<ExitCode> {
     .description('disaster recovery for Kubernetes that finishes what it starts')
     .version(packageVersion(), '-V, --version')
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
-    .showHelpAfterError('(add --help for what there is)')
+    .configureOutput({
+      outputError: (text, write) => {
+        write(
+          `holdfast: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll(/\s*\n\s*/g, ' ')
+            .replace(/\.$/, '')}; add --help for what there is\n`,
+        );
+      },
+    })
     .exitOverride();
   versionCommand(program);
   const [noun = ''] = words;

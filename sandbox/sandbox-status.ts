@@ -66,7 +66,7 @@ async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): P
   );
   if (there) return paths;
   throw new HoldfastError(FailureType.NotFound, `there is no sandbox ${name} in ${sandboxesFolder(state)}`, {
-    advice: `make it with: holdfast sandbox up ${name}`,
+    advice: `make it with: holdfast sandbox up --name ${name}`,
   });
 }
 

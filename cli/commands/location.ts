@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { findLocation, loadConfiguration, saveLocation, type Location } from '../../workers/configuration.ts';
 import { checkLocationUrl } from '../../workers/dependencies.ts';
@@ -58,7 +58,9 @@ async function add(name: string, url: string, options: AddOptions): Promise<void
   const keySources = [options.keyFile, options.keyEnv, options.passphraseFile, options.passphraseEnv].filter(
     (source) => source !== undefined,
   );
-  if (keySources.length > 1) throw new InvalidArgumentError('give one of --key-file, --key-env, --passphrase-file and --passphrase-env');
+  if (keySources.length > 1) {
+    throw new HoldfastError(FailureType.BadInput, 'give only one of --key-file, --key-env, --passphrase-file and --passphrase-env');
+  }
   const entry: Location = {
     name: checkedName('location', name),
     url,

@@ -35,7 +35,11 @@ describe('bytes', () => {
       expect(await api.send('POST', COLLECTION, oddity(name, canary))).toMatchObject({ status: 201 });
     }
     const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'binary', namespace: NAMESPACE } };
-    await api.create({ ...configMap, data: { text: 'a\u0000b\u2028c\r\n\t🚀', empty: '' }, binaryData: { raw: Buffer.from([0, 255, 254, 10]).toString('base64') } });
+    await api.create({
+      ...configMap,
+      data: { text: 'a\u0000b\u2028c\r\n\t🚀', empty: '' },
+      binaryData: { raw: Buffer.from([0, 255, 254, 10]).toString('base64') },
+    });
     before = (await api.send('GET', COLLECTION)).text;
     await place.startWorker();
   }, 240_000);
@@ -52,7 +56,13 @@ describe('bytes', () => {
     // Each record is a stretch of the list's own text, between the commas that separate items.
     for (const record of stored) expect(before).toContain(record);
     expect(before).toContain(`"items":[${stored.join(',')}]`);
-    for (const kept of ['9007199254740993', '-9223372036854775808', '"__proto__":{"polluted":"yes"}', 'aFieldNoModelKnows', '.123456789Z']) {
+    for (const kept of [
+      '9007199254740993',
+      '-9223372036854775808',
+      '"__proto__":{"polluted":"yes"}',
+      'aFieldNoModelKnows',
+      '.123456789Z',
+    ]) {
       expect(stored[0]).toContain(kept);
     }
   });
@@ -69,7 +79,14 @@ describe('bytes', () => {
     expect(await spec()).toBe(was);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     expect(
-      await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: 60_000, captured: { exact: { snapshot: expected } }, live: [{ expected, namespaces: [NAMESPACE] }] }),
+      await checkInvariants({
+        place,
+        location: 'main',
+        runs: [run],
+        deadlineMs: 60_000,
+        captured: { exact: { snapshot: expected } },
+        live: [{ expected, namespaces: [NAMESPACE] }],
+      }),
     ).toEqual([]);
   });
 });

@@ -17,7 +17,14 @@ interface Owned {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
-    readonly ownerReferences?: readonly { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid: string; readonly controller?: boolean; readonly blockOwnerDeletion?: boolean }[];
+    readonly ownerReferences?: readonly {
+      readonly apiVersion: string;
+      readonly kind: string;
+      readonly name: string;
+      readonly uid: string;
+      readonly controller?: boolean;
+      readonly blockOwnerDeletion?: boolean;
+    }[];
   };
 }
 
@@ -41,15 +48,31 @@ describe('owners', () => {
 
     await api.create(deployment(NAMESPACE, 'web', 2));
     await api.create(statefulSet(NAMESPACE, 'kept'));
-    await api.create(statefulSet(NAMESPACE, 'owning', { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' } }));
+    await api.create(
+      statefulSet(NAMESPACE, 'owning', { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' } }),
+    );
     const jobSpec = { template: pods('job', { restartPolicy: 'Never' }) };
-    const cron = await api.create({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly', namespace: NAMESPACE }, spec: { schedule: '0 3 * * *', suspend: true, jobTemplate: { spec: jobSpec } } });
+    const cron = await api.create({
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { name: 'nightly', namespace: NAMESPACE },
+      spec: { schedule: '0 3 * * *', suspend: true, jobTemplate: { spec: jobSpec } },
+    });
     await job('by-cron', { ...jobSpec }, [reference(cron, true)]);
     await job('by-hand', { ...jobSpec }, []);
     await job('finished', { ...jobSpec, completions: 0, parallelism: 0 }, []);
-    await until('controllers have made pods and claims', async () => (await list('pods')).length === 6 && (await list('persistentvolumeclaims')).length === 2);
-    await until('the claims of one set are owned', async () => (await list('persistentvolumeclaims')).some(({ metadata }) => metadata.ownerReferences !== undefined));
-    await until('the empty job is finished', async () => JSON.stringify(await place.api.read({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'finished', namespace: NAMESPACE } })).includes('"Complete"'));
+    await until(
+      'controllers have made pods and claims',
+      async () => (await list('pods')).length === 6 && (await list('persistentvolumeclaims')).length === 2,
+    );
+    await until('the claims of one set are owned', async () =>
+      (await list('persistentvolumeclaims')).some(({ metadata }) => metadata.ownerReferences !== undefined),
+    );
+    await until('the empty job is finished', async () =>
+      JSON.stringify(
+        await place.api.read({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'finished', namespace: NAMESPACE } }),
+      ).includes('"Complete"'),
+    );
     expected = await takeSnapshot(api, [NAMESPACE]);
     await place.startWorker();
   }, 240_000);
@@ -57,7 +80,12 @@ describe('owners', () => {
   afterAll(() => place.close(), 60_000);
 
   function tree(name: string, ownerReferences: readonly object[]): Promise<PlainObject> {
-    return place.api.create({ apiVersion: 'family.example.com/v1', kind: 'Tree', metadata: { name, namespace: NAMESPACE, ownerReferences }, spec: { name } });
+    return place.api.create({
+      apiVersion: 'family.example.com/v1',
+      kind: 'Tree',
+      metadata: { name, namespace: NAMESPACE, ownerReferences },
+      spec: { name },
+    });
   }
 
   function job(name: string, spec: object, ownerReferences: readonly object[]): Promise<PlainObject> {
@@ -67,11 +95,25 @@ describe('owners', () => {
   async function list(plural: string): Promise<readonly Owned[]> {
     const type = (await place.api.kinds()).find((kind) => kind.plural === plural);
     const { items } = (await place.api.json('GET', place.api.collection(type!, NAMESPACE))) as unknown as { items: readonly Owned[] };
-    return items.map((item) => ({ ...item, kind: type!.kind, apiVersion: type!.group === '' ? type!.version : `${type!.group}/${type!.version}` }));
+    return items.map((item) => ({
+      ...item,
+      kind: type!.kind,
+      apiVersion: type!.group === '' ? type!.version : `${type!.group}/${type!.version}`,
+    }));
   }
 
   async function all(): Promise<readonly Owned[]> {
-    const plurals = ['trees', 'configmaps', 'deployments', 'replicasets', 'statefulsets', 'pods', 'persistentvolumeclaims', 'cronjobs', 'jobs'];
+    const plurals = [
+      'trees',
+      'configmaps',
+      'deployments',
+      'replicasets',
+      'statefulsets',
+      'pods',
+      'persistentvolumeclaims',
+      'cronjobs',
+      'jobs',
+    ];
     return (await Promise.all(plurals.map(list))).flat();
   }
 
@@ -115,12 +157,25 @@ describe('owners', () => {
 
     await delay(COLLECTED_AFTER_MS);
     const later = await all();
-    expect(later.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort()).toEqual(back.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort());
+    expect(later.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort()).toEqual(
+      back.map(({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.uid}`).sort(),
+    );
     const byKind = (objects: readonly Owned[], kind: string) => objects.filter((object) => object.kind === kind).length;
     // One less than before: the pod of the CronJob's job.
-    expect({ pods: byKind(later, 'Pod'), sets: byKind(later, 'ReplicaSet'), claims: byKind(later, 'PersistentVolumeClaim') }).toEqual({ pods: byKind(before, 'Pod') - 1, sets: 1, claims: 2 });
+    expect({ pods: byKind(later, 'Pod'), sets: byKind(later, 'ReplicaSet'), claims: byKind(later, 'PersistentVolumeClaim') }).toEqual({
+      pods: byKind(before, 'Pod') - 1,
+      sets: 1,
+      claims: 2,
+    });
     expect(
-      await checkInvariants({ place, location: 'main', runs: [made, restored], deadlineMs: 90_000, captured: { family: { snapshot: expected } }, live: [{ expected, namespaces: [NAMESPACE] }] }),
+      await checkInvariants({
+        place,
+        location: 'main',
+        runs: [made, restored],
+        deadlineMs: 90_000,
+        captured: { family: { snapshot: expected } },
+        live: [{ expected, namespaces: [NAMESPACE] }],
+      }),
     ).toEqual([]);
   });
 });

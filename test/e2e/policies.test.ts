@@ -29,33 +29,73 @@ describe('policies', () => {
       configMap(NAMESPACE, 'a', { text: 'as captured' }, { labels: { app: 'one', tier: 'x' } }),
       configMap(NAMESPACE, 'b', { text: 'as captured' }, { labels: { app: 'two' } }),
       configMap(NAMESPACE, 'c', { text: 'as captured' }, { labels: { app: 'three' } }),
-      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'opaque', namespace: NAMESPACE, labels: { app: 'one' } }, data: { password: Buffer.from(secret).toString('base64') } },
-      { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token', metadata: { name: 'by-hand', namespace: NAMESPACE, annotations: token } },
-      { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token', metadata: { name: 'robot-token-abc12', namespace: NAMESPACE, annotations: token } },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'opaque', namespace: NAMESPACE, labels: { app: 'one' } },
+        data: { password: Buffer.from(secret).toString('base64') },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        type: 'kubernetes.io/service-account-token',
+        metadata: { name: 'by-hand', namespace: NAMESPACE, annotations: token },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        type: 'kubernetes.io/service-account-token',
+        metadata: { name: 'robot-token-abc12', namespace: NAMESPACE, annotations: token },
+      },
       service(NAMESPACE, 'ported', { type: 'NodePort', selector: { app: 'web' }, ports: [{ name: 'http', port: 80, nodePort: 31_234 }] }),
       service(NAMESPACE, 'internal', { selector: { app: 'web' }, ports: [{ port: 80 }] }),
       deployment(NAMESPACE, 'web'),
-      { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'reader', namespace: NAMESPACE }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
-      { apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata: { name: 'reader', namespace: NAMESPACE }, roleRef: { apiGroup: RBAC, kind: 'Role', name: 'reader' }, subjects: [subject] },
+      {
+        apiVersion: `${RBAC}/v1`,
+        kind: 'Role',
+        metadata: { name: 'reader', namespace: NAMESPACE },
+        rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+      },
+      {
+        apiVersion: `${RBAC}/v1`,
+        kind: 'RoleBinding',
+        metadata: { name: 'reader', namespace: NAMESPACE },
+        roleRef: { apiGroup: RBAC, kind: 'Role', name: 'reader' },
+        subjects: [subject],
+      },
       binding('pol-admin', 'cluster-admin'),
       webhook('pol-hook'),
     ];
     await eachOf(objects, 4, (object) => api.create(object));
     await until('tokens are issued', async () => JSON.stringify(await api.read(secretRef(NAMESPACE, 'by-hand'))).includes('"token"'));
-    await until('the deployment has pods', async () => JSON.stringify(await api.read(deployment(NAMESPACE, 'web'))).includes('"updatedReplicas":1'));
+    await until('the deployment has pods', async () =>
+      JSON.stringify(await api.read(deployment(NAMESPACE, 'web'))).includes('"updatedReplicas":1'),
+    );
     await delay(1_000);
     expected = await takeSnapshot(api, [NAMESPACE]);
     await place.startWorker();
     const base = await place.backup('base', { namespaces: [NAMESPACE] });
     expect(base).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    const everything = await place.backup('gated', { namespaces: [NAMESPACE], selection: { clusterResources: 'include', includedResources: ['validatingwebhookconfigurations', 'clusterrolebindings', 'configmaps'] } });
+    const everything = await place.backup('gated', {
+      namespaces: [NAMESPACE],
+      selection: {
+        clusterResources: 'include',
+        includedResources: ['validatingwebhookconfigurations', 'clusterrolebindings', 'configmaps'],
+      },
+    });
     expect(everything).toMatchObject({ result: { phase: 'Completed', errors: [] } });
   }, 240_000);
 
   afterAll(() => place.close(), 60_000);
 
   function binding(name: string, role: string): object {
-    return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name }, roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role }, subjects: [subject] };
+    return {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role },
+      subjects: [subject],
+    };
   }
 
   /** Of the project as it was captured, under another name. */
@@ -95,7 +135,15 @@ describe('policies', () => {
       const run = await place.restore('updates', { backup: 'base', conflictPolicy: 'update' });
       expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1, update: 1 }, verification: { equal: true } });
       expect(await uid()).toBe(was);
-      expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS, live: [{ expected, namespaces: [NAMESPACE] }] })).toEqual([]);
+      expect(
+        await checkInvariants({
+          place,
+          location: 'main',
+          runs: [run],
+          deadlineMs: DEADLINE_MS,
+          live: [{ expected, namespaces: [NAMESPACE] }],
+        }),
+      ).toEqual([]);
     });
 
     it('replace makes the object anew, without what was added to it', async () => {
@@ -105,7 +153,15 @@ describe('policies', () => {
       const run = await place.restore('replaces', { backup: 'base', conflictPolicy: 'replace' });
       expect(run.result).toMatchObject({ phase: 'Completed', counts: { create: 1, replace: 1 }, verification: { equal: true } });
       expect(await uid()).not.toBe(was);
-      expect(await checkInvariants({ place, location: 'main', runs: [run], deadlineMs: DEADLINE_MS, live: [{ expected, namespaces: [NAMESPACE] }] })).toEqual([]);
+      expect(
+        await checkInvariants({
+          place,
+          location: 'main',
+          runs: [run],
+          deadlineMs: DEADLINE_MS,
+          live: [{ expected, namespaces: [NAMESPACE] }],
+        }),
+      ).toEqual([]);
     });
   });
 
@@ -114,11 +170,13 @@ describe('policies', () => {
     expect(run.result).toMatchObject({ failed: 0, verification: { equal: true } });
     const bound = (await place.api.get(`/apis/${RBAC}/v1/namespaces/mapped/rolebindings/reader`)) as { subjects: unknown } | undefined;
     expect(bound?.subjects).toEqual([{ ...subject, namespace: 'mapped' }]);
-    const addressOf = async (at: string, name: string) => ((await place.api.read(service(at, name, {}))) as { spec: { clusterIP: string; ports: { nodePort: number }[] } }).spec;
+    const addressOf = async (at: string, name: string) =>
+      ((await place.api.read(service(at, name, {}))) as { spec: { clusterIP: string; ports: { nodePort: number }[] } }).spec;
     const [old, copy] = [await addressOf(NAMESPACE, 'ported'), await addressOf('mapped', 'ported')];
     expect(copy.clusterIP).not.toBe(old.clusterIP);
     expect(copy.ports[0]?.nodePort).not.toBe(31_234);
-    const tokenOf = async (at: string, name: string) => ((await place.api.read(secretRef(at, name))) as { data?: { token?: string } } | undefined)?.data?.token;
+    const tokenOf = async (at: string, name: string) =>
+      ((await place.api.read(secretRef(at, name))) as { data?: { token?: string } } | undefined)?.data?.token;
     await until('the token of the copy is issued', async () => (await tokenOf('mapped', 'by-hand')) !== undefined);
     expect(await tokenOf('mapped', 'by-hand')).not.toBe(await tokenOf(NAMESPACE, 'by-hand'));
     expect(await place.api.read(secretRef('mapped', 'robot-token-abc12'))).toBeUndefined();
@@ -138,9 +196,19 @@ describe('policies', () => {
     const parts: readonly (readonly [string, string, Parameters<TestPlace['restore']>[1]['selection'] & object, readonly string[]])[] = [
       ['one object', 'one', { objects: ['configmap/b'] }, ['ConfigMap pol/b']],
       ['one object of one namespace', 'named', { objects: [`${NAMESPACE}/Secret/opaque`] }, ['Secret pol/opaque']],
-      ['a kind', 'kind', { includedResources: ['cm'], clusterResources: 'exclude' }, ['ConfigMap pol/a', 'ConfigMap pol/b', 'ConfigMap pol/c']],
+      [
+        'a kind',
+        'kind',
+        { includedResources: ['cm'], clusterResources: 'exclude' },
+        ['ConfigMap pol/a', 'ConfigMap pol/b', 'ConfigMap pol/c'],
+      ],
       ['a label', 'label', { labelSelector: 'app=one', clusterResources: 'exclude' }, ['ConfigMap pol/a', 'Secret pol/opaque']],
-      ['any of two labels', 'either', { orLabelSelectors: ['app=two', 'tier in (x,y)'], clusterResources: 'exclude' }, ['ConfigMap pol/a', 'ConfigMap pol/b']],
+      [
+        'any of two labels',
+        'either',
+        { orLabelSelectors: ['app=two', 'tier in (x,y)'], clusterResources: 'exclude' },
+        ['ConfigMap pol/a', 'ConfigMap pol/b'],
+      ],
     ];
 
     it.each(parts)('%s', async (_what, name, selection, keys) => {
@@ -159,7 +227,12 @@ describe('policies', () => {
     expect(held.result?.warnings.map(({ object }) => object?.name).sort()).toEqual(['pol-admin', 'pol-hook']);
     for (const object of gated) expect(await place.api.read(object)).toBeUndefined();
 
-    const allowed = await place.restore('allowed', { backup: 'gated', selection: { clusterResources: 'include' }, allow: ['webhooks', 'cluster-admin'], readinessTimeoutMs: 2_000 });
+    const allowed = await place.restore('allowed', {
+      backup: 'gated',
+      selection: { clusterResources: 'include' },
+      allow: ['webhooks', 'cluster-admin'],
+      readinessTimeoutMs: 2_000,
+    });
     expect(allowed.result).toMatchObject({ phase: 'Completed', failed: 0, counts: { refuse: 0, create: 2 } });
     for (const object of gated) expect(await place.api.read(object)).toBeDefined();
     for (const object of gated) await place.api.remove(object);
@@ -175,7 +248,12 @@ describe('policies', () => {
       expect(done.result).toMatchObject({ failed: 0, verification: { equal: true } });
       const before = await copyOf('twice');
       const again = await place.restore('twice', request);
-      expect(again.result).toMatchObject({ phase: 'Completed', failed: 0, counts: { create: 0, update: 0, replace: 0, skip: 0 }, verification: { equal: true } });
+      expect(again.result).toMatchObject({
+        phase: 'Completed',
+        failed: 0,
+        counts: { create: 0, update: 0, replace: 0, skip: 0 },
+        verification: { equal: true },
+      });
       expect(await copyOf('twice')).toEqual(before);
       expect(await checkInvariants({ place, location: 'main', runs: [done, again], deadlineMs: DEADLINE_MS })).toEqual([]);
     });
@@ -184,7 +262,8 @@ describe('policies', () => {
       const request = { backup: 'base', namespaceMapping: { [NAMESPACE]: 'both' } };
       const started = await Promise.all(['left', 'right'].map((name) => place.startRestore(name, request)));
       const ended = await Promise.all(started.map((run) => run.outcome()));
-      for (const { result } of ended) expect(result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true } });
+      for (const { result } of ended)
+        expect(result).toMatchObject({ phase: 'Completed', failed: 0, errors: [], verification: { equal: true } });
       const without = new Map([...expected].filter(([key]) => key !== `Secret ${NAMESPACE}/robot-token-abc12`));
       const live = [{ expected: without, namespaces: ['both'], options: { rename: { both: NAMESPACE } } }];
       expect(await checkInvariants({ place, location: 'main', runs: ended, deadlineMs: DEADLINE_MS, live })).toEqual([]);

@@ -36,12 +36,17 @@ describe("someone else's manifests", () => {
 
   beforeAll(async () => {
     const folders = await Promise.all([goModule(...KUBERNETES), goModule(...SNAPSHOTTER)]);
-    const foreign = [...(await manifestsBelow(join(folders[0], 'test/e2e/testing-manifests'))), ...(await manifestsBelow(join(folders[1], 'config/crd')))];
+    const foreign = [
+      ...(await manifestsBelow(join(folders[0], 'test/e2e/testing-manifests'))),
+      ...(await manifestsBelow(join(folders[1], 'config/crd'))),
+    ];
     place = await TestPlace.open();
     await place.addLocation('main');
     namespaces = [...new Set(foreign.map((one) => one.namespace)), 'm-snapshots'];
     await eachOf(namespaces, 8, (name) => place.api.create(namespace(name)));
-    const known = new Map(foreign.filter(({ manifest }) => manifest.kind === 'CustomResourceDefinition').map((one) => [nameOf(one.manifest), one]));
+    const known = new Map(
+      foreign.filter(({ manifest }) => manifest.kind === 'CustomResourceDefinition').map((one) => [nameOf(one.manifest), one]),
+    );
     definitions = [...known.values()].map(({ manifest }) => manifest);
     await eachOf(known.values(), 4, create);
     await until('the definitions are served', async () => {
@@ -68,22 +73,27 @@ describe("someone else's manifests", () => {
       accepted += 1;
     } catch (error) {
       // The same object in two files of one folder is no refusal.
-      if (!String(error).includes('AlreadyExists')) refused.push(`${file}: ${manifest.kind} ${nameOf(manifest)}: ${String(error).slice(0, 300)}`);
+      if (!String(error).includes('AlreadyExists'))
+        refused.push(`${file}: ${manifest.kind} ${nameOf(manifest)}: ${String(error).slice(0, 300)}`);
     }
   }
 
   /** Controllers have done what they can do without nodes. */
   async function quiet(): Promise<void> {
     let before = '';
-    await until('controllers are done', async () => {
-      const snapshot = await takeSnapshot(place.api, namespaces);
-      const pods = await place.api.json('GET', '/api/v1/pods');
-      const now = `${snapshot.size} ${(pods as unknown as { items: unknown[] }).items.length}`;
-      const same = now === before;
-      before = now;
-      if (!same) await new Promise((resolve) => setTimeout(resolve, 2_000));
-      return same;
-    }, 60_000);
+    await until(
+      'controllers are done',
+      async () => {
+        const snapshot = await takeSnapshot(place.api, namespaces);
+        const pods = await place.api.json('GET', '/api/v1/pods');
+        const now = `${snapshot.size} ${(pods as unknown as { items: unknown[] }).items.length}`;
+        const same = now === before;
+        before = now;
+        if (!same) await new Promise((resolve) => setTimeout(resolve, 2_000));
+        return same;
+      },
+      60_000,
+    );
   }
 
   it('come back from a backup, whole, after their namespaces and definitions are deleted', async () => {
@@ -95,13 +105,28 @@ describe("someone else's manifests", () => {
     expect(made.result).toMatchObject({ phase: 'Completed', errors: [] });
     await place.api.removeNamespaces(...namespaces);
     await eachOf(definitions, 4, (definition) => place.api.remove(definition));
-    await until('the definitions are gone', async () => (await Promise.all(definitions.map((definition) => place.api.read(definition)))).every((live) => live === undefined));
+    await until('the definitions are gone', async () =>
+      (await Promise.all(definitions.map((definition) => place.api.read(definition)))).every((live) => live === undefined),
+    );
 
-    const restored = await place.restore('project', { backup: 'project', selection: { clusterResources: 'include' }, allow: ['webhooks', 'cluster-admin', 'privileged', 'foreign-volumes'] });
+    const restored = await place.restore('project', {
+      backup: 'project',
+      selection: { clusterResources: 'include' },
+      allow: ['webhooks', 'cluster-admin', 'privileged', 'foreign-volumes'],
+    });
     expect(restored.result).toMatchObject({ failed: 0, errors: [], verification: { equal: true, differences: [] }, phase: 'Completed' });
     place.api.forgetKinds();
     const live = [{ expected, namespaces, options: { cluster } }];
-    expect(await checkInvariants({ place, location: 'main', runs: [made, restored], deadlineMs: 120_000, captured: { project: { snapshot: expected } }, live })).toEqual([]);
+    expect(
+      await checkInvariants({
+        place,
+        location: 'main',
+        runs: [made, restored],
+        deadlineMs: 120_000,
+        captured: { project: { snapshot: expected } },
+        live,
+      }),
+    ).toEqual([]);
   });
 });
 
@@ -130,7 +155,12 @@ function itemsOf(document: PlainObject | null): readonly Manifest[] {
 function subjectsOf(manifest: Manifest, at: string): PlainObject {
   const { subjects } = manifest;
   if (!Array.isArray(subjects)) return {};
-  return { subjects: subjects.map((subject) => ({ ...((subject as PlainObject)['kind'] === 'ServiceAccount' ? { namespace: at } : {}), ...(subject as PlainObject) })) };
+  return {
+    subjects: subjects.map((subject) => ({
+      ...((subject as PlainObject)['kind'] === 'ServiceAccount' ? { namespace: at } : {}),
+      ...(subject as PlainObject),
+    })),
+  };
 }
 
 function nameOf(manifest: PlainObject): string {
@@ -143,9 +173,31 @@ function snapshots(): readonly Foreign[] {
   const at = (manifest: Manifest): Foreign => ({ file: 'snapshots', namespace: 'm-snapshots', manifest });
   const reference = { namespace: 'm-snapshots', name: 'static' };
   return [
-    at({ apiVersion, kind: 'VolumeSnapshotClass', metadata: { name: 'm-class' }, driver: 'hostpath.csi.k8s.io', deletionPolicy: 'Delete', parameters: { size: '1' } }),
-    at({ apiVersion, kind: 'VolumeSnapshot', metadata: { name: 'of-claim' }, spec: { volumeSnapshotClassName: 'm-class', source: { persistentVolumeClaimName: 'data' } } }),
+    at({
+      apiVersion,
+      kind: 'VolumeSnapshotClass',
+      metadata: { name: 'm-class' },
+      driver: 'hostpath.csi.k8s.io',
+      deletionPolicy: 'Delete',
+      parameters: { size: '1' },
+    }),
+    at({
+      apiVersion,
+      kind: 'VolumeSnapshot',
+      metadata: { name: 'of-claim' },
+      spec: { volumeSnapshotClassName: 'm-class', source: { persistentVolumeClaimName: 'data' } },
+    }),
     at({ apiVersion, kind: 'VolumeSnapshot', metadata: { name: 'static' }, spec: { source: { volumeSnapshotContentName: 'm-content' } } }),
-    at({ apiVersion, kind: 'VolumeSnapshotContent', metadata: { name: 'm-content' }, spec: { deletionPolicy: 'Retain', driver: 'hostpath.csi.k8s.io', source: { snapshotHandle: 'handle-1' }, volumeSnapshotRef: reference } }),
+    at({
+      apiVersion,
+      kind: 'VolumeSnapshotContent',
+      metadata: { name: 'm-content' },
+      spec: {
+        deletionPolicy: 'Retain',
+        driver: 'hostpath.csi.k8s.io',
+        source: { snapshotHandle: 'handle-1' },
+        volumeSnapshotRef: reference,
+      },
+    }),
   ];
 }

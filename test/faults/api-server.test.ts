@@ -53,7 +53,12 @@ describe('an API server that fails', () => {
   }
 
   function startRestore(from: string) {
-    return place.startRestore(`restore-${runs}`, { backup: from, cluster: 'flaky', location: 'main', namespaceMapping: { [NAMESPACE]: `copy-${runs}` } });
+    return place.startRestore(`restore-${runs}`, {
+      backup: from,
+      cluster: 'flaky',
+      location: 'main',
+      namespaceMapping: { [NAMESPACE]: `copy-${runs}` },
+    });
   }
 
   /** Everything holds, and what was restored is there. */
@@ -67,7 +72,10 @@ describe('an API server that fails', () => {
 
   const tooMany = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'TooManyRequests', message: 'slow down', code: 429 };
   const faults: readonly (readonly [string, readonly FaultRule[]])[] = [
-    ['answers 429 with Retry-After to one request in fifty', [{ name: 'bad', fault: status(429, { 'retry-after': '1' }, JSON.stringify(tooMany)), probability: 0.02 }]],
+    [
+      'answers 429 with Retry-After to one request in fifty',
+      [{ name: 'bad', fault: status(429, { 'retry-after': '1' }, JSON.stringify(tooMany)), probability: 0.02 }],
+    ],
     [
       'answers 500 to reads, and to some writes',
       [
@@ -117,18 +125,35 @@ describe('an API server that fails', () => {
   it('that cannot go on with a list at its revision: the kind is taken at a later one, and the backup says so', async () => {
     proxy.rules({ name: 'expired', path: /\/configmaps\?.*continue=/, fault: expiredToken(), nth: 1 });
     const made = await backup();
-    expect(made.result).toMatchObject({ phase: 'Completed', errors: [], warnings: [expect.objectContaining({ code: 'RevisionFallback' })] });
+    expect(made.result).toMatchObject({
+      phase: 'Completed',
+      errors: [],
+      warnings: [expect.objectContaining({ code: 'RevisionFallback' })],
+    });
     expect(made.result?.kinds.find(({ type }) => type.resource === 'configmaps')?.fallbackReason).toMatch(/expired|old/);
     expect(proxy.done['expired']).toBe(1);
     await expectInvariants(made);
   });
 
   it('that forbids one kind: the backup is partial, names the kind, and has everything else', async () => {
-    const forbidden = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', message: 'secrets is forbidden', code: 403 };
-    proxy.rules({ name: 'forbidden', path: /\/secrets\?/, fault: status(403, { 'content-type': 'application/json' }, JSON.stringify(forbidden)) });
+    const forbidden = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      reason: 'Forbidden',
+      message: 'secrets is forbidden',
+      code: 403,
+    };
+    proxy.rules({
+      name: 'forbidden',
+      path: /\/secrets\?/,
+      fault: status(403, { 'content-type': 'application/json' }, JSON.stringify(forbidden)),
+    });
     const made = await backup();
     expect(made.result?.phase).toBe('PartiallyFailed');
-    expect(made.result?.errors).toEqual([expect.objectContaining({ code: 'Forbidden', object: expect.objectContaining({ kind: 'Secret' }) })]);
+    expect(made.result?.errors).toEqual([
+      expect.objectContaining({ code: 'Forbidden', object: expect.objectContaining({ kind: 'Secret' }) }),
+    ]);
     const captured = { [made.name]: { snapshot: expected, lacks: ['Secret'] } };
     expect(await checkInvariants({ place, location: 'main', runs: [made], deadlineMs: DEADLINE_MS, captured })).toEqual([]);
   });
@@ -138,14 +163,25 @@ describe('an API server that fails', () => {
       apiVersion: 'apiregistration.k8s.io/v1',
       kind: 'APIService',
       metadata: { name: 'v1.nowhere.example.com' },
-      spec: { group: 'nowhere.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: { name: 'nobody', namespace: 'default' } },
+      spec: {
+        group: 'nowhere.example.com',
+        version: 'v1',
+        groupPriorityMinimum: 100,
+        versionPriority: 100,
+        insecureSkipTLSVerify: true,
+        service: { name: 'nobody', namespace: 'default' },
+      },
     };
     await place.api.create(apiService);
     try {
-      await until('the server knows that it is down', async () => JSON.stringify((await place.api.read(apiService))?.['status'] ?? {}).includes('ServiceNotFound'));
+      await until('the server knows that it is down', async () =>
+        JSON.stringify((await place.api.read(apiService))?.['status'] ?? {}).includes('ServiceNotFound'),
+      );
       const made = await backup();
       expect(made.result?.phase).toBe('PartiallyFailed');
-      expect(made.result?.errors).toEqual([expect.objectContaining({ code: 'KindUnavailable', message: expect.stringContaining('nowhere.example.com/v1') })]);
+      expect(made.result?.errors).toEqual([
+        expect.objectContaining({ code: 'KindUnavailable', message: expect.stringContaining('nowhere.example.com/v1') }),
+      ]);
       await expectInvariants(made);
     } finally {
       await place.api.remove(apiService);
@@ -178,7 +214,15 @@ describe('an API server that fails', () => {
     expect(made).toMatchObject({ result: { phase: 'Completed', errors: [] } });
     expect(hanging.done).toEqual({ hung: 1 });
     expect(made.elapsedMs).toBeGreaterThan(20_000);
-    expect(await checkInvariants({ place, location: 'patient', runs: [made], deadlineMs: DEADLINE_MS, captured: { patient: { snapshot: expected } } })).toEqual([]);
+    expect(
+      await checkInvariants({
+        place,
+        location: 'patient',
+        runs: [made],
+        deadlineMs: DEADLINE_MS,
+        captured: { patient: { snapshot: expected } },
+      }),
+    ).toEqual([]);
   });
 });
 

@@ -46,7 +46,7 @@ describe('kill -9 of the worker', () => {
   }, 280_000);
 
   afterAll(async () => {
-    for (const { stop } of lanes) await stop();
+    for (const opened of lanes) await opened.stop();
     await place.close();
   }, 60_000);
 
@@ -65,7 +65,11 @@ describe('kill -9 of the worker', () => {
   }
 
   /** Starts a run, kills its worker when `moment` comes, starts another one, and sees the run through. */
-  async function killedOnce<Result>(at: Lane, start: () => Promise<StartedRun<Result>>, moment: (run: StartedRun<Result>) => Promise<void>) {
+  async function killedOnce<Result>(
+    at: Lane,
+    start: () => Promise<StartedRun<Result>>,
+    moment: (run: StartedRun<Result>) => Promise<void>,
+  ) {
     const first = await startWorker(at);
     const run = await start();
     await Promise.race([moment(run), run.outcome()]);
@@ -108,8 +112,14 @@ describe('kill -9 of the worker', () => {
     await eachOf(moments, AT_ONCE, async ({ name, number, laterMs }) => {
       const at = await lane(name);
       const reached = atRequest([at.api, at.storage], number, laterMs);
-      const run = await killedOnce(at, () => place.startBackup('backup', { cluster: name, location: name, namespaces: [NAMESPACE] }), () => reached);
-      await expectUndisturbedBackup(at, run).catch((error: unknown) => failures.push(`killed at request ${number} of ${undisturbed.requests}: ${String(error)}`));
+      const run = await killedOnce(
+        at,
+        () => place.startBackup('backup', { cluster: name, location: name, namespaces: [NAMESPACE] }),
+        () => reached,
+      );
+      await expectUndisturbedBackup(at, run).catch((error: unknown) =>
+        failures.push(`killed at request ${number} of ${undisturbed.requests}: ${String(error)}`),
+      );
     });
     expect(failures).toEqual([]);
   }, 600_000);
@@ -131,7 +141,10 @@ describe('kill -9 of the worker', () => {
           { name: 'manifest stored, answer lost', method: 'PUT', path: /\/manifests\//, fault: { kind: 'lose-answer' }, nth: 1 },
           { name: 'no further', where: () => (at.storage.done['manifest stored, answer lost'] ?? 0) > 0, fault: { kind: 'hang' } },
         );
-        await until('the manifest is there', async () => (await auditLocation(at.location.store, at.location.identity)).backups.length === 1);
+        await until(
+          'the manifest is there',
+          async () => (await auditLocation(at.location.store, at.location.identity)).backups.length === 1,
+        );
         at.storage.rules();
       },
     };
@@ -144,7 +157,12 @@ describe('kill -9 of the worker', () => {
 
   it(`at ${MOMENTS} random moments of a restore, and while it applies, ends in the same objects`, async () => {
     const worker = await startWorker(reference);
-    const restoreTo = (namespace: string, cluster: string) => ({ backup: 'backup', location: 'reference', cluster, namespaceMapping: { [NAMESPACE]: namespace } });
+    const restoreTo = (namespace: string, cluster: string) => ({
+      backup: 'backup',
+      location: 'reference',
+      cluster,
+      namespaceMapping: { [NAMESPACE]: namespace },
+    });
     const before = reference.api.requests;
     const whole = await place.restore('undisturbed', restoreTo('undisturbed', 'reference'));
     const requests = reference.api.requests - before;
@@ -173,13 +191,47 @@ describe('kill -9 of the worker', () => {
       const run = await killedOnce(at, () => place.startRestore(name, restoreTo(name, name)), moment);
       runs.push(run);
       const { result } = run;
-      const same = { phase: 'Completed', counts: whole.result?.counts, failed: 0, errors: [], differences: 0, compared: whole.result?.verification.compared };
-      const found = result && { phase: result.phase, counts: result.counts, failed: result.failed, errors: result.errors, differences: result.verification.differenceCount, compared: result.verification.compared };
-      if (JSON.stringify(found) !== JSON.stringify(same)) failures.push({ killedAt: `${number} of ${requests}`, found, failure: run.failure, differences: result?.verification.differences, same });
+      const same = {
+        phase: 'Completed',
+        counts: whole.result?.counts,
+        failed: 0,
+        errors: [],
+        differences: 0,
+        compared: whole.result?.verification.compared,
+      };
+      const found = result && {
+        phase: result.phase,
+        counts: result.counts,
+        failed: result.failed,
+        errors: result.errors,
+        differences: result.verification.differenceCount,
+        compared: result.verification.compared,
+      };
+      if (JSON.stringify(found) !== JSON.stringify(same))
+        failures.push({
+          killedAt: `${number} of ${requests}`,
+          found,
+          failure: run.failure,
+          differences: result?.verification.differences,
+          same,
+        });
     });
     expect(failures).toEqual([]);
-    const live = ['undisturbed', ...moments.map(({ name }) => name), 'applying'].map((name) => ({ expected, namespaces: [name], options: { rename: { [name]: NAMESPACE } } }));
-    expect(await checkInvariants({ place, location: 'reference', runs: [whole, ...runs], deadlineMs: DEADLINE_MS, captured: { backup: { snapshot: expected } }, live })).toEqual([]);
+    const live = ['undisturbed', ...moments.map(({ name }) => name), 'applying'].map((name) => ({
+      expected,
+      namespaces: [name],
+      options: { rename: { [name]: NAMESPACE } },
+    }));
+    expect(
+      await checkInvariants({
+        place,
+        location: 'reference',
+        runs: [whole, ...runs],
+        deadlineMs: DEADLINE_MS,
+        captured: { backup: { snapshot: expected } },
+        live,
+      }),
+    ).toEqual([]);
   }, 600_000);
 
   it('of the Temporal server instead, for ten seconds, in the middle of a backup and of a restore, changes nothing in the end', async () => {
@@ -191,7 +243,12 @@ describe('kill -9 of the worker', () => {
     await outage(place.temporal!.folder);
     await expectUndisturbedBackup(at, await capturing.outcome());
 
-    const restoring = await place.startRestore('outage', { backup: 'backup', cluster: at.name, location: at.name, namespaceMapping: { [NAMESPACE]: 'outage' } });
+    const restoring = await place.startRestore('outage', {
+      backup: 'backup',
+      cluster: at.name,
+      location: at.name,
+      namespaceMapping: { [NAMESPACE]: 'outage' },
+    });
     await until('it applies', async () => ((await progressOf(restoring.handle))?.objectsDone ?? 0) > 0);
     await outage(place.temporal!.folder);
     const restored = await restoring.outcome();

@@ -51,7 +51,11 @@ describe('a storage that fails', () => {
   /** New content, so that there is something to upload. */
   async function change(): Promise<void> {
     names += 1;
-    const configMap = (index: number) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `config-${String(index).padStart(4, '0')}`, namespace: NAMESPACE } });
+    const configMap = (index: number) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: `config-${String(index).padStart(4, '0')}`, namespace: NAMESPACE },
+    });
     for (let index = 0; index < 20; index += 1) await place.api.mergePatch(configMap(index), { data: { changed: `by test ${names}` } });
     expected = await takeSnapshot(place.api, [NAMESPACE]);
   }
@@ -61,13 +65,31 @@ describe('a storage that fails', () => {
   }
 
   const faults: readonly (readonly [string, readonly FaultRule[]])[] = [
-    ['answers 500 or 503 to three requests of ten', [{ name: 'bad', fault: status(503), probability: 0.15 }, { name: 'bad', fault: status(500), probability: 0.18 }]],
+    [
+      'answers 500 or 503 to three requests of ten',
+      [
+        { name: 'bad', fault: status(503), probability: 0.15 },
+        { name: 'bad', fault: status(500), probability: 0.18 },
+      ],
+    ],
     ['is slow', [{ name: 'bad', fault: { kind: 'delay', ms: 100 } }]],
-    ['resets connections in the middle of answers', [{ name: 'bad', fault: { kind: 'reset-body', afterBytes: 40 }, method: 'GET', probability: 0.3 }]],
+    [
+      'resets connections in the middle of answers',
+      [{ name: 'bad', fault: { kind: 'reset-body', afterBytes: 40 }, method: 'GET', probability: 0.3 }],
+    ],
     ['resets connections before it has heard the request', [{ name: 'bad', fault: { kind: 'reset' }, probability: 0.25 }]],
-    ['sends one wrong byte now and then', [{ name: 'bad', fault: { kind: 'wrong-byte' }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }]],
-    ['cuts an answer that looks whole', [{ name: 'bad', fault: { kind: 'truncate', afterBytes: 30 }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }]],
-    ['does it and loses the answer, for every second write', [{ name: 'bad', fault: { kind: 'lose-answer' }, method: 'PUT', probability: 0.5 }]],
+    [
+      'sends one wrong byte now and then',
+      [{ name: 'bad', fault: { kind: 'wrong-byte' }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }],
+    ],
+    [
+      'cuts an answer that looks whole',
+      [{ name: 'bad', fault: { kind: 'truncate', afterBytes: 30 }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }],
+    ],
+    [
+      'does it and loses the answer, for every second write',
+      [{ name: 'bad', fault: { kind: 'lose-answer' }, method: 'PUT', probability: 0.5 }],
+    ],
   ];
 
   it.each(faults)('that %s: the backup is completed, and it restores', async (_what, rules) => {
@@ -76,16 +98,35 @@ describe('a storage that fails', () => {
     const before = lane.storage.done['bad'] ?? 0;
     const run = await backup();
     expect(run).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    const restored = await place.restore(`restore-${names}`, { backup: run.name, cluster: lane.name, location: lane.name, namespaceMapping: { [NAMESPACE]: `copy-${names}` } });
+    const restored = await place.restore(`restore-${names}`, {
+      backup: run.name,
+      cluster: lane.name,
+      location: lane.name,
+      namespaceMapping: { [NAMESPACE]: `copy-${names}` },
+    });
     expect(restored).toMatchObject({ result: { phase: 'Completed', failed: 0, verification: { equal: true } } });
     expect((lane.storage.done['bad'] ?? 0) - before).toBeGreaterThan(0);
     const live = [{ expected, namespaces: [`copy-${names}`], options: { rename: { [`copy-${names}`]: NAMESPACE } } }];
-    expect(await checkInvariants({ place, location: lane.name, runs: [run, restored], deadlineMs: DEADLINE_MS, captured: { [run.name]: { snapshot: expected } }, live })).toEqual([]);
+    expect(
+      await checkInvariants({
+        place,
+        location: lane.name,
+        runs: [run, restored],
+        deadlineMs: DEADLINE_MS,
+        captured: { [run.name]: { snapshot: expected } },
+        live,
+      }),
+    ).toEqual([]);
   });
 
   it('that forbids writing in the middle: the backup ends with what is missing and why, and nothing of it is listed', async () => {
     await change();
-    lane.storage.rules({ name: 'forbidden', fault: status(403, {}, '<Error><Code>AccessDenied</Code><Message>no</Message></Error>'), method: 'PUT', from: 1 });
+    lane.storage.rules({
+      name: 'forbidden',
+      fault: status(403, {}, '<Error><Code>AccessDenied</Code><Message>no</Message></Error>'),
+      method: 'PUT',
+      from: 1,
+    });
     const run = await backup();
     expect(run.result?.phase).not.toBe('Completed');
     const said = run.failure ?? { type: '', message: run.result?.errors.map(({ message }) => message).join() ?? '' };
@@ -94,7 +135,9 @@ describe('a storage that fails', () => {
     expect(await checkInvariants({ place, location: lane.name, runs: [run], deadlineMs: DEADLINE_MS })).toEqual([]);
     const again = await place.backup(`backup-${names}-again`, { cluster: lane.name, location: lane.name, namespaces: [NAMESPACE] });
     expect(again).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    expect(await checkInvariants({ place, location: lane.name, runs: [again], captured: { [again.name]: { snapshot: expected } } })).toEqual([]);
+    expect(
+      await checkInvariants({ place, location: lane.name, runs: [again], captured: { [again.name]: { snapshot: expected } } }),
+    ).toEqual([]);
   });
 
   it('whose bucket is gone: the backup fails and says so', async () => {
@@ -113,7 +156,12 @@ describe('a storage that fails', () => {
     const made = await backup();
     expect(made).toMatchObject({ result: { phase: 'Completed' } });
     lane.storage.rules({ name: 'away', fault: { kind: 'reset' }, path: /\/packs\//, from: 3 });
-    const run = await place.startRestore('through-outage', { backup: made.name, cluster: lane.name, location: lane.name, namespaceMapping: { [NAMESPACE]: 'outage' } });
+    const run = await place.startRestore('through-outage', {
+      backup: made.name,
+      cluster: lane.name,
+      location: lane.name,
+      namespaceMapping: { [NAMESPACE]: 'outage' },
+    });
     await until('it has noticed', () => (lane.storage.done['away'] ?? 0) > 5);
     lane.storage.rules();
     const restored = await run.outcome();

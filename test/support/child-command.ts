@@ -1,14 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cacheFolder } from '../../sandbox/state-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-
-/** Compiled code of the command line, kept between test runs: half of a short command's time is compiling. */
-const COMPILE_CACHE = join(cacheFolder(), 'node-compile-cache');
+const LAUNCHER = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
 
 export interface CommandResult {
   /** The exit code, or 128 + n for a signal, as a shell has it. */
@@ -26,9 +21,9 @@ export class ChildCommand {
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
     const { NODE_OPTIONS: _ours, ...environment } = env;
-    this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
+    this.child = spawn(LAUNCHER, args, {
       cwd: ROOT,
-      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment },
+      env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
@@ -49,7 +44,8 @@ export class ChildCommand {
   async printed(pattern: RegExp, timeoutMs = 60_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!pattern.test(this.stdout) && !pattern.test(this.stderr)) {
-      if (!this.running || performance.now() > deadline) throw new Error(`it never printed ${String(pattern)}: ${this.stdout}${this.stderr}`);
+      if (!this.running || performance.now() > deadline)
+        throw new Error(`it never printed ${String(pattern)}: ${this.stdout}${this.stderr}`);
       await delay(25);
     }
   }

@@ -84,7 +84,7 @@ describe('the fault proxy', () => {
     only({ kind: 'wrong-byte' });
     const { body } = await ask('/');
     expect(body).toHaveLength(BODY.length);
-    expect([...body].filter((letter, index) => letter !== BODY[index])).toHaveLength(1);
+    expect(Array.from(body).filter((letter, index) => letter !== BODY[index])).toHaveLength(1);
   });
 
   it('lets the server do it and loses the answer', async () => {

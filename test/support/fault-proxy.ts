@@ -151,7 +151,11 @@ async function relay(answer: IncomingMessage, response: ServerResponse, fault: F
       response.end(body);
       return;
     }
-    default:
+    case 'none':
+    case 'answer':
+    case 'delay':
+    case 'hang':
+    case 'reset':
       response.writeHead(statusCode, answer.headers);
       response.flushHeaders();
       answer.pipe(response);

@@ -1,6 +1,15 @@
 import type { BackupProjectResult } from '../../contracts/backup.ts';
 import type { RestoreProjectResult } from '../../contracts/restore.ts';
-import { canonical, countsByKind, isProjects, objectKey, snapshotDifferences, takeSnapshot, type Snapshot, type SnapshotOptions } from './canonical.ts';
+import {
+  canonical,
+  countsByKind,
+  isProjects,
+  objectKey,
+  snapshotDifferences,
+  takeSnapshot,
+  type Snapshot,
+  type SnapshotOptions,
+} from './canonical.ts';
 import { canariesInFolder, findCanaries } from './canaries.ts';
 import { auditLocation, doubles, type LocationAudit } from './location-audit.ts';
 import type { RunOutcome, TestPlace } from './place.ts';
@@ -68,7 +77,9 @@ async function completedMeansEqual({ place, location, captured = {} }: Invariant
     const restored = await place.restore(`proof-${name}`, { backup: name, location, namespaceMapping: restoreInto });
     if (restored.result?.phase !== 'Completed') {
       const { result, failure } = restored;
-      violations.push(`1: the restore of ${name} ended as ${result?.phase ?? failure?.message ?? ''}: ${JSON.stringify(result?.errors ?? [])} ${JSON.stringify(result?.verification.differences ?? [])}`);
+      violations.push(
+        `1: the restore of ${name} ended as ${result?.phase ?? failure?.message ?? ''}: ${JSON.stringify(result?.errors ?? [])} ${JSON.stringify(result?.verification.differences ?? [])}`,
+      );
     }
     const back = Object.fromEntries(Object.entries(restoreInto).map(([from, to]) => [to, from]));
     const found = await takeSnapshot(place.api, Object.values(restoreInto), { rename: back });
@@ -105,7 +116,8 @@ async function noSecretLeaked({ place, location }: InvariantInput, audit: Locati
   const { canaries } = place;
   const found: string[] = [];
   for (const folder of place.watchedFolders) found.push(...(await canariesInFolder(folder, canaries)));
-  for (const output of place.outputs) found.push(...findCanaries('printed by a command', Buffer.from(output.stdout + output.stderr), canaries));
+  for (const output of place.outputs)
+    found.push(...findCanaries('printed by a command', Buffer.from(output.stdout + output.stderr), canaries));
   const store = place.locations.get(location)?.store;
   for (const key of audit.keys) {
     found.push(...findCanaries(`name ${key}`, Buffer.from(key), canaries));
@@ -121,7 +133,9 @@ function everyRunEnded({ runs = [], deadlineMs = Infinity }: InvariantInput): st
     if (result === undefined) return failure && failure.message !== '' ? late : [...late, `6: ${name} failed without a cause`];
     if (result.phase === 'Completed') return result.errors.length === 0 ? late : [...late, `6: ${name} is completed and has errors`];
     const explained = result.errors.length > 0 || ('failed' in result && (result.failed > 0 || !result.verification.equal));
-    return explained && ['PartiallyFailed', 'Failed'].includes(result.phase) ? late : [...late, `6: ${name} ended as ${result.phase} without a list`];
+    return explained && ['PartiallyFailed', 'Failed'].includes(result.phase)
+      ? late
+      : [...late, `6: ${name} ended as ${result.phase} without a list`];
   });
 }
 

@@ -44,14 +44,21 @@ export async function auditLocation(store: ObjectStore, identity: string): Promi
   for (const backup of backups) problems.push(...(await readBackup(repository, backup, needed)));
 
   const stored = await collect(store.list(''));
-  const indexes = await readIndexes(store, keys, stored.map(({ key }) => key).filter((key) => key.startsWith('index/')));
+  const indexes = await readIndexes(
+    store,
+    keys,
+    stored.map(({ key }) => key).filter((key) => key.startsWith('index/')),
+  );
   const orphans = { packs: 0, indexes: 0 };
   const packsNamed = new Set([...indexes.values()].flatMap((packs) => [...packs.keys()]));
-  const packsNeeded = new Set([...indexes.values()].flatMap((packs) => [...packs].filter(([, ids]) => ids.some((id) => needed.has(id))).map(([pack]) => pack)));
+  const packsNeeded = new Set(
+    [...indexes.values()].flatMap((packs) => [...packs].filter(([, ids]) => ids.some((id) => needed.has(id))).map(([pack]) => pack)),
+  );
   for (const packs of indexes.values()) if (![...packs.keys()].some((pack) => packsNeeded.has(pack))) orphans.indexes += 1;
   const sequences = new Set(chain.entries.map(({ sequence }) => sequence));
   for (const { key } of stored) {
-    if (key === 'repository.json' || /^keys\/[0-9a-f]{32}\.age$/.test(key) || /^records\/[0-9a-f]{64}$/.test(key) || indexes.has(key)) continue;
+    if (key === 'repository.json' || /^keys\/[0-9a-f]{32}\.age$/.test(key) || /^records\/[0-9a-f]{64}$/.test(key) || indexes.has(key))
+      continue;
     const sequence = sequenceOf(key);
     if (sequence !== undefined && sequences.has(sequence)) continue;
     const [, pack] = /^packs\/[0-9a-f]{2}\/([0-9a-f]{64})$/.exec(key) ?? [];
@@ -75,7 +82,10 @@ async function readIndexes(store: ObjectStore, keys: KeyMaterial, names: readonl
   const indexes = new Map<string, Map<string, string[]>>();
   for (const key of names) {
     const plain = sealer.open({ kind: 'index', name: '' }, afterHeader('I', await store.read(key), key), key);
-    indexes.set(key, new Map([...decodeIndex(plain, key)].map(({ packId, frames }) => [packId, frames.map(({ id }) => id.toString('hex'))])));
+    indexes.set(
+      key,
+      new Map([...decodeIndex(plain, key)].map(({ packId, frames }) => [packId, frames.map(({ id }) => id.toString('hex'))])),
+    );
   }
   return indexes;
 }

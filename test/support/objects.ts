@@ -19,7 +19,14 @@ export function deployment(at: string, name: string, replicas = 1): object {
 
 export function statefulSet(at: string, name: string, more: object = {}): object {
   const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } };
-  const spec = { serviceName: name, replicas: 1, selector: { matchLabels: { app: name } }, template: pods(name), volumeClaimTemplates: [claim], ...more };
+  const spec = {
+    serviceName: name,
+    replicas: 1,
+    selector: { matchLabels: { app: name } },
+    template: pods(name),
+    volumeClaimTemplates: [claim],
+    ...more,
+  };
   return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name, namespace: at }, spec };
 }
 

@@ -7,7 +7,13 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { Client, Connection, isGrpcServiceError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { BackupProgress, BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
 import type { RunPhase } from '../../contracts/outcome.ts';
-import { ConflictPolicy, type RestoreOptions, type RestoreProgress, type RestoreProjectInput, type RestoreProjectResult } from '../../contracts/restore.ts';
+import {
+  ConflictPolicy,
+  type RestoreOptions,
+  type RestoreProgress,
+  type RestoreProjectInput,
+  type RestoreProjectResult,
+} from '../../contracts/restore.ts';
 import { SELECT_ALL, type Selection } from '../../contracts/selection.ts';
 import { backupWorkflowId, restoreWorkflowId } from '../../contracts/workflow-ids.ts';
 import { startRun, type RunRequest } from '../../cli/runs/start-run.ts';
@@ -112,7 +118,9 @@ export class TestPlace {
 
   /** The environment of commands and workers: nothing of the user's own configuration. */
   get environment(): NodeJS.ProcessEnv {
-    const own = Object.entries(process.env).filter(([name]) => !/^(TEMPORAL_|AWS_|KUBECONFIG$|HOLDFAST_(CONFIG|STATE_DIR|DEBUG)$)/.test(name));
+    const own = Object.entries(process.env).filter(
+      ([name]) => !/^(TEMPORAL_|AWS_|KUBECONFIG$|HOLDFAST_(CONFIG|STATE_DIR|DEBUG)$)/.test(name),
+    );
     return {
       ...Object.fromEntries(own),
       KUBECONFIG: this.cluster.kubeconfigPath,
@@ -122,7 +130,9 @@ export class TestPlace {
       TMPDIR: join(this.folder, 'tmp'),
       NO_COLOR: '1',
       ...(this.temporal ? { TEMPORAL_ADDRESS: this.temporal.address } : {}),
-      ...(this.s3 ? { AWS_ACCESS_KEY_ID: this.s3.accessKeyId, AWS_SECRET_ACCESS_KEY: this.s3.secretAccessKey, AWS_REGION: this.s3.region } : {}),
+      ...(this.s3
+        ? { AWS_ACCESS_KEY_ID: this.s3.accessKeyId, AWS_SECRET_ACCESS_KEY: this.s3.secretAccessKey, AWS_REGION: this.s3.region }
+        : {}),
     };
   }
 
@@ -134,7 +144,10 @@ export class TestPlace {
   async addLocation(name: string, options: AddLocation = {}): Promise<PlaceLocation> {
     const url = options.url ?? (this.s3 ? `s3://${BUCKET}/${name}` : `file://${join(this.folder, 'locations', name)}`);
     const keyFile = join(this.folder, `${options.sameKeysAs ?? name}.key`);
-    const remote = url.startsWith('s3:') && this.s3 ? { endpoint: options.endpoint ?? this.s3.endpoint, region: this.s3.region, forcePathStyle: true } : {};
+    const remote =
+      url.startsWith('s3:') && this.s3
+        ? { endpoint: options.endpoint ?? this.s3.endpoint, region: this.s3.region, forcePathStyle: true }
+        : {};
     const location: Location = { name, url, key: { file: keyFile }, ...remote };
     const store = this.#storeAt(url);
     if (options.sameKeysAs === undefined) await createRepository(location, store, []);
@@ -195,8 +208,21 @@ export class TestPlace {
 
   async startBackup(name: string, request: BackupRequest = {}): Promise<StartedRun<BackupProjectResult>> {
     const { cluster = this.cluster.context, location = this.#firstLocation(), namespaces = [], selection = {} } = request;
-    const input: BackupProjectInput = { name, cluster, location, selection: { ...SELECT_ALL, includedNamespaces: namespaces, ...selection } };
-    return this.#startRun({ workflow: 'backupProject', kind: 'backup', workflowId: backupWorkflowId(location, name), name, location, input, cluster });
+    const input: BackupProjectInput = {
+      name,
+      cluster,
+      location,
+      selection: { ...SELECT_ALL, includedNamespaces: namespaces, ...selection },
+    };
+    return this.#startRun({
+      workflow: 'backupProject',
+      kind: 'backup',
+      workflowId: backupWorkflowId(location, name),
+      name,
+      location,
+      input,
+      cluster,
+    });
   }
 
   async startRestore(name: string, request: RestoreRequest): Promise<StartedRun<RestoreProjectResult>> {
@@ -217,7 +243,15 @@ export class TestPlace {
         selection: { ...SELECT_ALL, ...selection },
       },
     };
-    return this.#startRun({ workflow: 'restoreProject', kind: 'restore', workflowId: restoreWorkflowId(cluster, name), name, location, input, cluster });
+    return this.#startRun({
+      workflow: 'restoreProject',
+      kind: 'restore',
+      workflowId: restoreWorkflowId(cluster, name),
+      name,
+      location,
+      input,
+      cluster,
+    });
   }
 
   async backup(name: string, request: BackupRequest = {}): Promise<RunOutcome<BackupProjectResult>> {
@@ -250,11 +284,20 @@ export class TestPlace {
     return new S3Store(place, s3Options(this.s3));
   }
 
-  async #startRun<Result extends { readonly phase: RunPhase }>(request: Omit<RunRequest, 'cluster'> & { cluster: string }): Promise<StartedRun<Result>> {
+  async #startRun<Result extends { readonly phase: RunPhase }>(
+    request: Omit<RunRequest, 'cluster'> & { cluster: string },
+  ): Promise<StartedRun<Result>> {
     const client = await this.client();
     const began = performance.now();
     const access = { kubeconfig: '', context: '' };
-    const orchestrator = { client, namespace: 'default', uiUrl: '', embedded: false, openRuns: new OpenRuns(join(this.folder, 'state')), close: () => Promise.resolve() };
+    const orchestrator = {
+      client,
+      namespace: 'default',
+      uiUrl: '',
+      embedded: false,
+      openRuns: new OpenRuns(join(this.folder, 'state')),
+      close: () => Promise.resolve(),
+    };
     const handle = await startRun(orchestrator, { ...request, cluster: { name: request.cluster, access } });
     return {
       handle,

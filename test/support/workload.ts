@@ -20,7 +20,12 @@ export async function createWorkload(place: TestPlace, namespace: string, size: 
     ...numbered(size.configMaps, (name, index) => ({
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: `config-${name}`, namespace, labels: { shard: `s${index % 7}` }, annotations: { 'kubectl.kubernetes.io/last-applied-configuration': lastApplied } },
+      metadata: {
+        name: `config-${name}`,
+        namespace,
+        labels: { shard: `s${index % 7}` },
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': lastApplied },
+      },
       data: { index: name, password: configured, text: `value ${name} `.repeat(1 + (index % 20)) },
     })),
     ...numbered(size.secrets, (name) => ({
@@ -38,7 +43,9 @@ export async function createWorkload(place: TestPlace, namespace: string, size: 
 /** Waits until controllers have done what they do to new objects: then a cluster without nodes is quiet. */
 async function settled(api: RawApi, namespace: string): Promise<void> {
   await until(`controllers have made the objects of ${namespace}`, async () => {
-    const sets = (await api.json('GET', `/apis/apps/v1/namespaces/${namespace}/replicasets`)) as unknown as { items: { spec: { replicas: number }; status: { replicas: number } }[] };
+    const sets = (await api.json('GET', `/apis/apps/v1/namespaces/${namespace}/replicasets`)) as unknown as {
+      items: { spec: { replicas: number }; status: { replicas: number } }[];
+    };
     const claims = (await api.json('GET', `/api/v1/namespaces/${namespace}/persistentvolumeclaims`)) as unknown as { items: unknown[] };
     const [set] = sets.items;
     return set?.status.replicas === set?.spec.replicas && set !== undefined && claims.items.length === 1;
@@ -46,9 +53,17 @@ async function settled(api: RawApi, namespace: string): Promise<void> {
   let last = '';
   await until(`${namespace} is quiet`, async () => {
     const revisions: string[] = [];
-    for (const kind of ['/api/v1|pods', '/apis/apps/v1|deployments', '/apis/apps/v1|replicasets', '/apis/apps/v1|statefulsets', '/api/v1|services']) {
+    for (const kind of [
+      '/api/v1|pods',
+      '/apis/apps/v1|deployments',
+      '/apis/apps/v1|replicasets',
+      '/apis/apps/v1|statefulsets',
+      '/api/v1|services',
+    ]) {
       const [base, plural] = kind.split('|');
-      const { items } = (await api.json('GET', `${base ?? ''}/namespaces/${namespace}/${plural ?? ''}`)) as unknown as { items: { metadata: { resourceVersion: string } }[] };
+      const { items } = (await api.json('GET', `${base ?? ''}/namespaces/${namespace}/${plural ?? ''}`)) as unknown as {
+        items: { metadata: { resourceVersion: string } }[];
+      };
       revisions.push(...items.map(({ metadata }) => metadata.resourceVersion));
     }
     const now = revisions.join();
@@ -82,11 +97,23 @@ function projectObjects(namespace: string): object[] {
         replicas: 1,
         selector: { matchLabels: { app: 'db' } },
         template: template('db'),
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
+        volumeClaimTemplates: [
+          { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
+        ],
       },
     },
-    { apiVersion: 'v1', kind: 'Service', metadata: metadata('web'), spec: { selector: { app: 'web' }, type: 'NodePort', ports: [{ port: 80 }] } },
-    { apiVersion: 'v1', kind: 'Service', metadata: metadata('db'), spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [{ port: 5432 }] } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: metadata('web'),
+      spec: { selector: { app: 'web' }, type: 'NodePort', ports: [{ port: 80 }] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: metadata('db'),
+      spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [{ port: 5432 }] },
+    },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'Role',
@@ -104,10 +131,26 @@ function projectObjects(namespace: string): object[] {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
       metadata: metadata('nightly'),
-      spec: { schedule: '0 3 * * *', suspend: true, jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'example.com/app:1' }] } } } } },
+      spec: {
+        schedule: '0 3 * * *',
+        suspend: true,
+        jobTemplate: {
+          spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'example.com/app:1' }] } } },
+        },
+      },
     },
-    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: metadata('web'), spec: { minAvailable: 1, selector: { matchLabels: { app: 'web' } } } },
-    { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: metadata('deny'), spec: { podSelector: {}, policyTypes: ['Ingress'] } },
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: metadata('web'),
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'web' } } },
+    },
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: metadata('deny'),
+      spec: { podSelector: {}, policyTypes: ['Ingress'] },
+    },
   ];
 }
 

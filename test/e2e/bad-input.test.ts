@@ -1,0 +1,216 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { collect } from '../support/collect.ts';
+import { checkInvariants } from '../support/invariants.ts';
+import { configMap, namespace } from '../support/objects.ts';
+import { TestPlace } from '../support/place.ts';
+import { eachOf } from '../support/raw-api.ts';
+
+/** Words of the command, its exit code, and what its one line must say. */
+type Case = readonly [words: string, code: 2 | 3, says: RegExp, env?: Readonly<Record<string, string>>];
+
+describe('bad input', () => {
+  let place: TestPlace;
+
+  beforeAll(async () => {
+    place = await TestPlace.open({ temporal: false });
+    await place.addLocation('main');
+    await place.api.create(namespace('bad'));
+    await place.api.create(configMap('bad', 'a', { text: 'a' }));
+    expect(await place.run(['backup', 'create', 'good', '-n', 'bad'])).toMatchObject({ code: 0 });
+    await writeFile(join(place.folder, 'broken.yaml'), 'locations: [{name: x');
+    await writeFile(join(place.folder, 'strange.yaml'), 'locations: []\nunknown: 1\n');
+    await writeFile(
+      join(place.folder, 'bomb.yaml'),
+      `a: &a [x,x]\n${Array.from({ length: 30 }, (_, n) => `b${n}: &b${n} [*${n === 0 ? 'a' : `b${n - 1}`},*${n === 0 ? 'a' : `b${n - 1}`}]`).join('\n')}\n`,
+    );
+    await writeFile(join(place.folder, 'broken-kubeconfig'), 'apiVersion: v1\nclusters: {');
+    await writeFile(join(place.folder, 'other.key'), await otherKey());
+    await writeFile(join(place.folder, 'wrong.yaml'), (await readFile(place.configFile, 'utf8')).replace('main.key', 'other.key'));
+    await writeFile(
+      join(place.folder, 'gone.yaml'),
+      (await readFile(place.configFile, 'utf8')).replace('locations/main', 'locations/nothing-here'),
+    );
+    await writeFile(join(place.folder, 'keyless.yaml'), (await readFile(place.configFile, 'utf8')).replace('main.key', 'no-such.key'));
+    await mkdir(join(place.folder, 'newer', 'keys'), { recursive: true });
+    await writeFile(
+      join(place.folder, 'newer', 'repository.json'),
+      JSON.stringify({
+        format: 'holdfast-repository',
+        formatVersion: 99,
+        id: 'a'.repeat(32),
+        createdAt: '2026-01-01T00:00:00.000Z',
+        mac: 'b'.repeat(64),
+      }),
+    );
+    await writeFile(join(place.folder, 'newer.yaml'), (await readFile(place.configFile, 'utf8')).replace('locations/main', 'newer'));
+    const port = await freePort();
+    await writeFile(join(place.folder, 'unreachable'), JSON.stringify(kubeconfigFor(`http://127.0.0.1:${port}`)));
+  }, 240_000);
+
+  afterAll(() => place.close(), 60_000);
+
+  async function otherKey(): Promise<string> {
+    const { generateX25519Identity } = await import('age-encryption');
+    return `${await generateX25519Identity()}\n`;
+  }
+
+  const cases: readonly Case[] = [
+    ['nonsense', 2, /unknown command 'nonsense'/],
+    ['backup nonsense', 2, /unknown command 'nonsense'/],
+    ['get nonsense', 2, /unknown command/],
+    ['backup get --nonsense', 2, /unknown option '--nonsense'/],
+    ['backup get -o xml', 2, /Allowed choices are table, wide, json, yaml, name/],
+    ['version -o xml', 2, /Allowed choices/],
+    ['completion tcsh', 2, /bash, zsh, fish/],
+    ['completion', 2, /missing required argument/],
+
+    ['backup create a b', 2, /too many arguments/],
+    ['backup create Bad_Name', 2, /Bad_Name.*lower-case/],
+    ['backup create ../up', 2, /lower-case/],
+    ['backup create x -l =', 2, /label selector/],
+    ['backup create x -l a,,b', 2, /label selector/],
+    ['backup create x --or-selector a=b --or-selector x(', 2, /label selector/],
+    ['backup create x --timeout soon', 2, /30s, 5m or 2h/],
+    ['backup create x --include-cluster-resources perhaps', 2, /auto, include or exclude|Allowed choices/],
+    ['backup create x --object noslash', 2, /noslash/],
+    ['backup create x --include-namespaces [', 2, /\[/],
+    ['backup create x --location nope', 3, /location "nope" is not configured/],
+    ['backup create x --kubeconfig /nowhere/config', 3, /\/nowhere\/config/],
+    ['backup create x --context nope', 3, /no context "nope"/],
+    ['backup create x --kubeconfig BROKEN', 2, /broken-kubeconfig/],
+    ['backup create x --kubeconfig UNREACHABLE', 3, /cannot|refused|reach/i],
+    ['backup create good -n bad', 2, /backup "good" exists/],
+    ['backup create x -n nobody-there', 3, /nobody-there/],
+    ['backup create x -n bad --include-resources widgets.nowhere', 2, /widgets\.nowhere/],
+    ['backup plan --kubeconfig UNREACHABLE', 3, /cannot|refused|reach/i],
+    ['backup plan -l ==', 2, /label selector/],
+    ['backup plan -n nobody-there', 3, /nobody-there/],
+    ['backup get nope', 3, /backup "nope" is not in location main/],
+    ['get backups nope', 3, /backup "nope" is not in location main/],
+    ['backup describe', 2, /missing required argument/],
+    ['backup describe nope', 3, /"nope"/],
+    ['backup logs nope', 3, /"nope"/],
+    ['backup diff good', 2, /two backups, or one with --live/],
+    ['backup diff good nope', 3, /nope/],
+    ['backup delete nope --confirm', 3, /"nope"/],
+    ['backup delete good', 2, /--confirm/],
+
+    ['restore create', 2, /--from-backup/],
+    ['restore create --from-backup nope', 3, /nope/],
+    ['restore create Bad_Name --from-backup good', 2, /Bad_Name/],
+    ['restore create --from-backup good --existing perhaps', 2, /skip, update, replace, fail/],
+    ['restore create --from-backup good --namespace-mappings a', 2, /old:new/],
+    ['restore create --from-backup good --namespace-mappings a:B@d', 2, /B@d/],
+    ['restore create --from-backup good --namespace-mappings a:c,b:c', 2, /c/],
+    ['restore create --from-backup good --allow everything', 2, /webhooks, cluster-admin/],
+    ['restore create --from-backup good --readiness-timeout never', 2, /30s, 5m or 2h/],
+    ['restore create --from-backup good -l a=b=c', 2, /label selector/],
+    ['restore create --from-backup good --kubeconfig UNREACHABLE', 3, /cannot|refused|reach/i],
+    ['restore plan --from-backup nope', 3, /nope/],
+    ['restore plan --from-backup good --context nope', 3, /no context "nope"/],
+    ['restore get nope', 3, /"nope"/],
+    ['restore describe nope', 3, /"nope"/],
+    ['restore logs nope', 3, /"nope"/],
+
+    ['location add only', 2, /missing required argument/],
+    ['location add x s3://', 2, /names no bucket/],
+    ['location add x s3:///prefix', 2, /names no bucket/],
+    ['location add x s3://key:secret@bucket', 2, /credentials/],
+    ['location add x file://relative', 2, /absolute path/],
+    ['location add x /plain/path', 2, /no scheme/],
+    ['location add x ftp://host/path', 2, /ftp/],
+    ['location add B@d file:///tmp/x', 2, /B@d/],
+    ['location add x file:///tmp/x --key-file a --key-env B', 2, /only one of/],
+    ['location get nope', 3, /"nope"/],
+    ['location check nope', 3, /"nope"/],
+    ['repository init --location nope', 3, /"nope"/],
+    ['repository init --location main', 2, /exists|already|is one/],
+    ['repository stats --location nope', 3, /"nope"/],
+
+    ['worker run --context nope', 3, /no context "nope"/],
+    ['sandbox up --name B@d', 2, /B@d/],
+    ['sandbox status --name nope', 3, /nope/],
+    ['doctor -o xml', 2, /Allowed choices/],
+
+    ['backup get', 2, /broken\.yaml/, { HOLDFAST_CONFIG: 'broken.yaml' }],
+    ['backup get', 2, /strange\.yaml.*unknown/, { HOLDFAST_CONFIG: 'strange.yaml' }],
+    ['backup get', 2, /bomb\.yaml/, { HOLDFAST_CONFIG: 'bomb.yaml' }],
+    ['backup get', 2, /key/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
+    ['backup get', 3, /repository/, { HOLDFAST_CONFIG: 'gone.yaml' }],
+    ['backup get', 2, /no-such\.key/, { HOLDFAST_CONFIG: 'keyless.yaml' }],
+    ['backup get', 2, /newer/i, { HOLDFAST_CONFIG: 'newer.yaml' }],
+    ['backup create x -n bad', 3, /Temporal/, { TEMPORAL_ADDRESS: '127.0.0.1:1' }],
+    [
+      'backup create x -n bad',
+      2,
+      /Temporal/,
+      { TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml', TEMPORAL_ADDRESS: '127.0.0.1:1', TEMPORAL_PROFILE: 'nope' },
+    ],
+  ];
+
+  it('of every command is one clear line and exit code 2 or 3, and nothing is written', async () => {
+    const location = place.locations.get('main')!;
+    const before = {
+      config: await readFile(place.configFile, 'utf8'),
+      keys: (await collect(location.store.list(''))).map(({ key }) => key),
+    };
+    const wrong: string[] = [];
+    await eachOf(cases, 3, async ([words, code, says, env = {}]) => {
+      const args = words
+        .split(' ')
+        .map((word) => ({ UNREACHABLE: join(place.folder, 'unreachable'), BROKEN: join(place.folder, 'broken-kubeconfig') })[word] ?? word);
+      const config = env['HOLDFAST_CONFIG'];
+      const result = await place.run(args, { ...env, ...(config === undefined ? {} : { HOLDFAST_CONFIG: join(place.folder, config) }) });
+      const problem = problemOf(result, code, says);
+      if (problem !== '')
+        wrong.push(`holdfast ${words} ${JSON.stringify(env)}: ${problem}: [${result.code}] ${result.stdout}${result.stderr}`);
+    });
+    expect(wrong).toEqual([]);
+    expect({
+      config: await readFile(place.configFile, 'utf8'),
+      keys: (await collect(location.store.list(''))).map(({ key }) => key),
+    }).toEqual(before);
+    expect(await checkInvariants({ place, location: 'main' })).toEqual([]);
+  });
+});
+
+function problemOf(
+  result: { readonly code: number; readonly stdout: string; readonly stderr: string },
+  code: number,
+  says: RegExp,
+): string {
+  if (result.code !== code) return `exit code is not ${code}`;
+  if (result.stdout !== '') return 'it prints to stdout';
+  // What is found out by a run itself comes after the line that says that the run has started.
+  const lines = result.stderr
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^(backup|restore) "[^"]+" (of backup "[^"]+" )?started/.test(line));
+  if (lines.length !== 1) return `${lines.length} lines`;
+  if (!/^holdfast: \S/.test(lines[0] ?? '')) return 'the line does not begin with "holdfast: "';
+  if (/unexpected|undefined|\[object|HoldfastError|Cannot read|at [\w.]+ \(/.test(lines[0] ?? '')) return 'it is not for people';
+  return says.test(lines[0] ?? '') ? '' : `it does not say ${String(says)}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 1;
+}
+
+function kubeconfigFor(server: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'unreachable',
+    clusters: [{ name: 'unreachable', cluster: { server } }],
+    users: [{ name: 'nobody', user: {} }],
+    contexts: [{ name: 'unreachable', context: { cluster: 'unreachable', user: 'nobody' } }],
+  };
+}
