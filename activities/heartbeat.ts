@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 
 /** How often a working activity reports. The heartbeat timeout in workflows/activity-options.ts is a multiple of it. */
-const INTERVAL_MS = 2_000;
+const INTERVAL_MS = 1_000;
 /** Without progress for this long an activity stops reporting, so that Temporal takes it for hung and tries again. */
 const STALLED_MS = 180_000;
 

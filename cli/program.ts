@@ -19,8 +19,8 @@ const COMMANDS: Readonly<Record<string, (program: Command, done: (code: ExitCode
   worker: async (program) => {
     (await import('./commands/worker.ts')).workerCommand(program);
   },
-  sandbox: async (program) => {
-    (await import('./commands/sandbox.ts')).sandboxCommand(program);
+  sandbox: async (program, done) => {
+    (await import('./commands/sandbox.ts')).sandboxCommand(program, done);
   },
   doctor: async (program, done) => {
     (await import('./commands/doctor.ts')).doctorCommand(program, done);

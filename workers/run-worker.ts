@@ -54,6 +54,8 @@ export async function startWorkers(settings: WorkerSettings): Promise<RunningWor
         interceptors: { activity: [() => ({ inbound: new ClassifyFailures() })] },
         maxConcurrentActivityTaskExecutions: 8,
         shutdownGraceTime: '2s',
+        // A dead worker is noticed after the heartbeat timeout, so heartbeats must not be held back for most of it.
+        maxHeartbeatThrottleInterval: '1s',
         // A dead worker's cached workflows are handed to another one after this long.
         stickyQueueScheduleToStartTimeout: '2s',
       }),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import { stateFolder } from '../sandbox/state-folder.ts';
 import { startTemporal } from '../sandbox/temporal-server.ts';
@@ -34,21 +34,23 @@ export interface TemporalDoor {
 export async function openTemporal(configuration: Configuration, onProgress: Progress): Promise<TemporalDoor> {
   const state = stateFolder();
   await mkdir(state, { recursive: true, mode: 0o700 });
-  installRuntime(join(state, 'logs', 'worker.log'), 'info');
   const configured = configuredTemporal();
   return configured ? connectConfigured(configured, configuration) : joinLocal(state, onProgress);
 }
 
 async function connectConfigured(target: TemporalAddress, configuration: Configuration): Promise<TemporalDoor> {
-  const connection = await NativeConnection.connect(target.connection).catch((error: unknown) => {
+  const payloadKey = configuration.payloadKey && Buffer.from((await readSecret(configuration.payloadKey, 'payload key')).trim(), 'base64');
+  const connection = await connect(target.connection).catch((error: unknown) => {
     throw new HoldfastError(FailureType.Unavailable, `the Temporal server ${target.address} does not answer`, {
       advice: 'check TEMPORAL_ADDRESS, or unset it to use the local server',
       cause: error,
     });
   });
   const { address, namespace } = target;
-  await ensureSearchAttributes(connection, namespace);
-  const payloadKey = configuration.payloadKey && Buffer.from((await readSecret(configuration.payloadKey, 'payload key')).trim(), 'base64');
+  await ensureSearchAttributes(connection, namespace).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
   const uiUrl = process.env['TEMPORAL_UI_URL'] ?? '';
   return { connection, address, namespace, uiUrl, embedded: false, payloadKey, close: () => connection.close() };
 }
@@ -57,7 +59,7 @@ async function joinLocal(state: string, progress: Progress): Promise<TemporalDoo
   const server = await startTemporal({ folder: join(state, 'temporal'), lease: { pid: process.pid }, ui: true, progress });
   const namespace = 'default';
   try {
-    const connection = await NativeConnection.connect({ address: server.address });
+    const connection = await connect({ address: server.address });
     await ensureSearchAttributes(connection, namespace);
     return {
       connection,
@@ -75,6 +77,12 @@ async function joinLocal(state: string, progress: Progress): Promise<TemporalDoo
     await server.release();
     throw error;
   }
+}
+
+/** Temporal's runtime is installed at the last moment: from then on only the end of a connection lets the process end. */
+function connect(options: NativeConnectionOptions): Promise<NativeConnection> {
+  installRuntime(join(stateFolder(), 'logs', 'worker.log'), 'info');
+  return NativeConnection.connect(options);
 }
 
 /** The key of the local server's history: made once, readable by its user only. */

@@ -11,7 +11,7 @@ const retry = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval
 export const decide: ActivityOptions = {
   startToCloseTimeout: '10m',
   scheduleToCloseTimeout: '30m',
-  heartbeatTimeout: '10s',
+  heartbeatTimeout: '6s',
   retry,
 };
 
@@ -19,7 +19,7 @@ export const decide: ActivityOptions = {
 export const moveBatch: ActivityOptions = {
   startToCloseTimeout: '30m',
   scheduleToCloseTimeout: '4h',
-  heartbeatTimeout: '10s',
+  heartbeatTimeout: '6s',
   retry,
 };
 
@@ -27,7 +27,7 @@ export const moveBatch: ActivityOptions = {
 export const waitForCluster: ActivityOptions = {
   startToCloseTimeout: '2h',
   scheduleToCloseTimeout: '4h',
-  heartbeatTimeout: '10s',
+  heartbeatTimeout: '6s',
   retry,
 };
 
@@ -35,6 +35,6 @@ export const waitForCluster: ActivityOptions = {
 export const commit: ActivityOptions = {
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: '12h',
-  heartbeatTimeout: '10s',
+  heartbeatTimeout: '6s',
   retry,
 };

@@ -19,7 +19,7 @@ import { namedCluster, reachableCluster, withSession, type Session } from '../se
 type GetOptions = LocationOptions & OutputOptions;
 type DescribeOptions = GetOptions & { readonly wait: boolean };
 type DiffOptions = GetOptions & ClusterOptions & { readonly live: boolean };
-type DeleteOptions = LocationOptions & { readonly confirm: boolean };
+type DeleteOptions = LocationOptions & { readonly confirm: boolean; readonly yes: boolean };
 
 /** The commands about backups that are there or under way. */
 export function addBackupQueries(backup: Command, done: (code: ExitCode) => void): void {
@@ -47,9 +47,10 @@ export function addBackupQueries(backup: Command, done: (code: ExitCode) => void
     });
   withLocation(backup.command('delete <names...>'))
     .description('remove recovery points; the chain of manifests keeps a note of it')
-    .addOption(new Option('--confirm, --yes', 'do it without asking').default(false))
+    .option('--confirm', 'do it without asking', false)
+    .addOption(new Option('-y, --yes', 'the same').hideHelp().default(false))
     .action(async (names: string[], options: DeleteOptions) => {
-      await remove(names, options);
+      await remove(names, { ...options, confirm: options.confirm || options.yes });
     });
 }
 

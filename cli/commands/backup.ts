@@ -24,6 +24,7 @@ import { bytes, count } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
 import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { startRun, uiLink } from '../runs/start-run.ts';
 import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
@@ -106,8 +107,8 @@ async function create(given: string | undefined, options: CreateOptions): Promis
       return 0;
     }
     await refuseKnownName(session, location, name);
+    if (!isClientOnly()) await reachableCluster(session, cluster);
     return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
-      if (orchestrator.embedded) await reachableCluster(session, cluster);
       const workflowId = backupWorkflowId(location, name);
       const handle = await startRun(orchestrator, {
         workflow: 'backupProject',

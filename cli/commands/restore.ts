@@ -28,6 +28,7 @@ import {
 import { note, printAnswer } from '../output/print.ts';
 import { planText, restoreResultText } from '../output/restore-text.ts';
 import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { startRun, uiLink } from '../runs/start-run.ts';
 import { namedCluster, reachableCluster, withSession, type NamedCluster } from '../session.ts';
@@ -119,8 +120,8 @@ async function create(given: string | undefined, options: CreateOptions): Promis
       return 0;
     }
     await (await session.repository(location)).findBackup(options.fromBackup);
+    if (!isClientOnly()) await reachableCluster(session, cluster);
     return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
-      if (orchestrator.embedded) await reachableCluster(session, cluster);
       const workflowId = restoreWorkflowId(cluster.name, name);
       const handle = await startRun(orchestrator, {
         workflow: 'restoreProject',

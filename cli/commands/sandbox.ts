@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { upSandbox } from '../../sandbox/control-plane.ts';
 import { downSandbox, listSandboxes, sandboxStatus, type SandboxStatus } from '../../sandbox/sandbox-status.ts';
+import { ExitCode } from '../exit-codes.ts';
 import { withOutput, type OutputOptions } from '../options.ts';
 import { note, printAnswer, type Answer } from '../output/print.ts';
 import { duration } from '../output/quantities.ts';
@@ -12,7 +13,7 @@ interface NameOption {
   readonly name: string;
 }
 
-export function sandboxCommand(program: Command): void {
+export function sandboxCommand(program: Command, done: (code: ExitCode) => void): void {
   const sandbox = program
     .command('sandbox')
     .description('a disposable control plane on this machine: etcd, kube-apiserver, kube-controller-manager, Temporal');
@@ -21,7 +22,7 @@ export function sandboxCommand(program: Command): void {
     .description('start it; tools that are not here yet are found, downloaded or built')
     .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
     .action(async (options: NameOption & OutputOptions & { readonly temporal: boolean }) => {
-      await up(options);
+      done(await up(options));
     });
   named(sandbox.command('down'))
     .description('stop it; its data is kept')
@@ -38,7 +39,7 @@ export function sandboxCommand(program: Command): void {
     });
 }
 
-async function up(options: NameOption & OutputOptions & { readonly temporal: boolean }): Promise<void> {
+async function up(options: NameOption & OutputOptions & { readonly temporal: boolean }): Promise<ExitCode> {
   const status = new StatusLine();
   const started = performance.now();
   const stop = new AbortController();
@@ -65,6 +66,11 @@ async function up(options: NameOption & OutputOptions & { readonly temporal: boo
           ...(sandbox.temporalUi === undefined ? [] : [`export TEMPORAL_UI_URL=${sandbox.temporalUi}`]),
         ].join('\n'),
     });
+    return ExitCode.Done;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    note(`interrupted: what was started for sandbox "${options.name}" is being stopped`);
+    return ExitCode.Interrupted;
   } finally {
     status.clear();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);

@@ -35,6 +35,7 @@ describe('the fault proxy', () => {
 
   async function ask(path: string, method = 'GET', body = '', timeoutMs = 2_000): Promise<{ status: number; body: string; from: unknown }> {
     const sent = httpRequest(new URL(path, proxy.url), { method, agent: false, timeout: timeoutMs });
+    sent.on('error', () => undefined);
     sent.once('timeout', () => sent.destroy(new Error('no answer')));
     sent.end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];

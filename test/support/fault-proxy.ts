@@ -117,6 +117,8 @@ export class FaultProxy {
     const target = new URL(request.url ?? '/', this.#upstream.origin);
     const options = { method: request.method, headers: request.headers, agent: this.#agent };
     const sent = this.#upstream.tls ? httpsRequest(target, options) : httpRequest(target, options);
+    // Also when it comes after the beginning of the answer, when nobody waits for it any more.
+    sent.on('error', () => response.destroy());
     request.pipe(sent);
     request.once('aborted', () => sent.destroy());
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];

@@ -77,6 +77,8 @@ export class RawApi {
       agent: this.#agent,
       headers: { 'content-type': 'application/json', ...headers },
     });
+    // A connection that breaks after the beginning of an answer is the answer's reader's business.
+    sent.on('error', () => undefined);
     sent.end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     return { status: answer.statusCode ?? 0, text: await text(answer) };
