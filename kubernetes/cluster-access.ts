@@ -14,8 +14,8 @@ export interface ClusterAccess {
 }
 
 export interface Credentials {
-  /** Authorization and impersonation. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Authorization and impersonation. A header with several values is sent once for each. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: TlsOptions;
 }
 

@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
-
-const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+import { SERVICE_ACCOUNT_FOLDER } from './service-account.ts';
 
 /** Where credentials come from: kubeconfig files, the first that names something wins, or the pod's own service account. */
 export type KubeconfigSource = { readonly files: readonly string[] } | 'in-cluster';
@@ -18,7 +17,7 @@ export function findKubeconfig(asked: string, environment: NodeJS.ProcessEnv): K
   if (listed.length > 0) return { files: existing(listed, `KUBECONFIG names no file that exists (${listed.join(', ')})`) };
   const standard = join(environment['HOME'] ?? homedir(), '.kube', 'config');
   if (existsSync(standard)) return { files: [standard] };
-  if (environment['KUBERNETES_SERVICE_HOST'] && existsSync(SERVICE_ACCOUNT_TOKEN)) return 'in-cluster';
+  if (environment['KUBERNETES_SERVICE_HOST'] && existsSync(join(SERVICE_ACCOUNT_FOLDER, 'token'))) return 'in-cluster';
   throw new HoldfastError(FailureType.NotFound, `there is no kubeconfig: KUBECONFIG is not set and ${standard} does not exist`, {
     advice: 'name one with --kubeconfig, or start a local cluster with `holdfast sandbox up`',
   });

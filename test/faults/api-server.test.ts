@@ -102,6 +102,14 @@ describe('an API server that fails', () => {
       ],
     ],
     [
+      'loses an answer late in a batch, so that the next attempt goes on in its middle',
+      [
+        { name: 'bad', fault: { kind: 'lose-answer' }, method: 'POST', nth: 280 },
+        // Time for the worker to report how far it is.
+        { name: 'slow', fault: { kind: 'delay', ms: 5_000 }, method: 'POST', nth: 270 },
+      ],
+    ],
+    [
       'breaks off in the middle of lists, or cuts them',
       [
         { name: 'bad', fault: { kind: 'reset-body', afterBytes: 3_000 }, method: 'GET', path: /limit=/, first: 3 },

@@ -1,49 +1,27 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { stringify } from 'yaml';
-import { loadClusterAccess } from '../../kubernetes/kube-config.ts';
+import { HttpClient } from '../../kubernetes/http-client.ts';
+import { failureOf, kubeconfig as config, load, temporaryFolder, type Folder } from './kubeconfig-fixtures.ts';
+import { selfSigned } from './self-signed.ts';
 
+let home: Folder;
 let folder: string;
+let file: Folder['file'];
 const environment = { ...process.env };
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+  home = await temporaryFolder();
+  ({ path: folder, file } = home);
 });
 afterEach(() => {
   process.env = { ...environment };
 });
 afterAll(async () => {
-  await rm(folder, { recursive: true });
+  await home.remove();
 });
-
-interface Part {
-  readonly name?: string;
-  readonly user?: object;
-  readonly cluster?: object;
-  readonly current?: string;
-}
-
-/** A kubeconfig with one context, cluster and user of the same name. */
-function config({ name = 'one', user = { token: 'abc' }, cluster = {}, current = name }: Part = {}): string {
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': current,
-    clusters: [{ name, cluster: { server: `https://${name}.example.com:6443/`, ...cluster } }],
-    users: [{ name, user }],
-    contexts: [{ name, context: { cluster: name, user: name, namespace: `${name}-ns` } }],
-  });
-}
-
-async function file(text: string, name = 'config', mode = 0o600): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, text);
-  await chmod(path, mode);
-  return path;
-}
-
-const load = (kubeconfig = '', context = '') => loadClusterAccess({ kubeconfig, context });
 
 describe('loadClusterAccess', () => {
   it('reads the current context', async () => {
@@ -94,6 +72,47 @@ describe('loadClusterAccess', () => {
     expect(await token()).toBe('Bearer second');
   });
 
+  it('prefers the token file to the token, which serves while the file cannot be read', async () => {
+    const tokenFile = await file('newer', 'token');
+    const access = await load(await file(config({ user: { token: 'older', tokenFile } })));
+    expect((await access.credentials()).headers).toStrictEqual({ Authorization: 'Bearer newer' });
+    await rm(tokenFile);
+    access.refresh();
+    expect((await access.credentials()).headers).toStrictEqual({ Authorization: 'Bearer older' });
+  });
+
+  it('names the file that it cannot read, and tries it again at the next request', async () => {
+    const access = await load(await file(config({ user: { tokenFile: 'later' } })));
+    expect(await failureOf(access.credentials())).toMatchObject({
+      type: 'Forbidden',
+      message: expect.stringContaining(join(folder, 'later')),
+    });
+    await file(' \n', 'later');
+    expect((await failureOf(access.credentials())).message).toMatch(/the token file .*later is empty$/);
+    await file('here', 'later');
+    expect((await access.credentials()).headers).toStrictEqual({ Authorization: 'Bearer here' });
+  });
+
+  it('reads a changed kubeconfig after a refresh, and survives one that is half written', async () => {
+    const path = await file(config(), 'changing');
+    const access = await load(path);
+    await access.credentials();
+    await file('users: [', 'changing');
+    access.refresh();
+    expect(await failureOf(access.credentials())).toMatchObject({ type: 'BadInput' });
+    await file(config({ user: { token: 'new' } }), 'changing');
+    expect((await access.credentials()).headers).toStrictEqual({ Authorization: 'Bearer new' });
+  });
+
+  it('is nobody without a user, and knows a kubeconfig in JSON', async () => {
+    const text = JSON.stringify({
+      'current-context': 'one',
+      clusters: [{ name: 'one', cluster: { server: 'https://one' } }],
+      contexts: [{ name: 'one', context: { cluster: 'one' } }],
+    });
+    expect(await (await load(await file(text))).credentials()).toStrictEqual({ headers: {}, tls: {} });
+  });
+
   it('runs a credential plugin beside the kubeconfig once, and again after a refresh', async () => {
     const log = join(folder, 'runs');
     await file(
@@ -134,6 +153,52 @@ describe('loadClusterAccess', () => {
   });
 });
 
+describe('the certificate of the API server', () => {
+  it.each([
+    [
+      'certificate-authority-data',
+      (certificate: string) => ({ 'certificate-authority-data': Buffer.from(certificate).toString('base64') }),
+      true,
+    ],
+    ['insecure-skip-tls-verify', () => ({ 'insecure-skip-tls-verify': true }), true],
+    ['nothing', () => ({}), false],
+    ['another authority', () => ({ 'certificate-authority-data': Buffer.from(selfSigned().certificate).toString('base64') }), false],
+    [
+      'another tls-server-name',
+      (certificate: string) => ({
+        'certificate-authority-data': Buffer.from(certificate).toString('base64'),
+        'tls-server-name': 'other.test',
+      }),
+      false,
+    ],
+    [
+      'its own tls-server-name',
+      (certificate: string) => ({
+        'certificate-authority-data': Buffer.from(certificate).toString('base64'),
+        'tls-server-name': 'api.test',
+      }),
+      true,
+    ],
+  ])('is checked with %s', async (_name, clusterFor, trusted) => {
+    const { certificate, key } = selfSigned();
+    const server = createServer({ cert: certificate, key }, (_request, response) => response.end('{}'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = new HttpClient(await load(await file(config({ cluster: { server: url, ...clusterFor(certificate) } }))));
+    const answer = client.send({ method: 'GET', path: '/', operation: { verb: 'read', subject: '/', cluster: 'one' } });
+    try {
+      if (trusted) await expect(answer).resolves.toMatchObject({ status: 200 });
+      else expect(await failureOf(answer)).toMatchObject({ type: 'BadInput' });
+    } finally {
+      await client.close();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    }
+  });
+});
+
 describe('a kubeconfig that cannot be used', () => {
   it('names the missing file', async () => {
     await expect(load(join(folder, 'missing'))).rejects.toMatchObject({
@@ -158,7 +223,7 @@ describe('a kubeconfig that cannot be used', () => {
     ['users:\n- name: a\n  user: {token: "s3cr3t\n', /is malformed/],
     ['', /is not a kubeconfig/],
     ['clusters: [{}]', /clusters\[0\]\.name is missing/],
-    ['"just s3cr3t text"', /has no current context/],
+    ['"just s3cr3t text"', /is not a kubeconfig/],
   ])('says where it is malformed and repeats nothing of it: %j', async (text, message) => {
     const failure = await load(await file(text)).catch((error: unknown) => error as Error);
     expect(failure).toMatchObject({ name: 'HoldfastError', message: expect.stringMatching(message) });
@@ -173,12 +238,21 @@ describe('a kubeconfig that cannot be used', () => {
     });
   });
 
-  it('refuses an address that is none, and groups that it would not impersonate', async () => {
-    await expect(load(await file(config({ cluster: { server: 'ftp://x' } })))).rejects.toMatchObject({ type: 'BadInput' });
-    await expect(load(await file(config({ user: { as: 'a', 'as-groups': ['b'] } })))).rejects.toMatchObject({
-      type: 'BadInput',
-      message: expect.stringContaining('as-groups'),
-    });
+  it.each([
+    [{ server: 'ftp://x' }, {}, 'the server is not an http or https address'],
+    [{ 'proxy-url': 's3cr3t' }, {}, 'the proxy-url is not an address'],
+    [
+      { 'insecure-skip-tls-verify': true, 'certificate-authority': 'ca.crt' },
+      {},
+      'both insecure-skip-tls-verify and a certificate-authority',
+    ],
+    [{}, { 'client-certificate-data': 'aaaa' }, 'a client-certificate without a client-key'],
+    [{}, { token: 's3cr3t', username: 'me' }, 'both a token and a password'],
+    [{}, { exec: { command: 'a' }, 'auth-provider': { name: 'oidc' } }, 'both exec and an auth-provider'],
+  ])('refuses what contradicts itself: %j %j', async (cluster, user, message) => {
+    const failure = await failureOf(load(await file(config({ cluster, user }))));
+    expect(failure).toMatchObject({ type: 'BadInput', message: expect.stringContaining(message) });
+    expect(failure.everything).not.toContain('s3cr3t');
   });
 
   it('names the plugin that fails, with its first line', async () => {
