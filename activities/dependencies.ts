@@ -1,5 +1,15 @@
+import type { AfterBackup } from '../contracts/activities.ts';
 import type { Cluster } from '../kubernetes/port.ts';
+import type { CheckReport, OnProgress } from '../repository/check/report.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
+
+/** How much of a location to check. */
+interface CheckLocationRequest extends CallOptions {
+  /** Share of the packs, by bytes, that is read; 0 for none, 100 for all. */
+  readonly readDataPercent: number;
+  readonly onProgress?: OnProgress;
+}
 
 /** Everything that activities reach the world through. workers/dependencies.ts builds it; the clients are shared and long-lived. */
 export interface ActivityDependencies {
@@ -7,4 +17,12 @@ export interface ActivityDependencies {
   cluster(name: string): Promise<Cluster>;
   /** The repository in the location of that name, opened and with a fresh index. */
   repository(location: string): Promise<Repository>;
+  /** The same, reached with the rights to delete. */
+  maintenanceRepository(location: string): Promise<Repository>;
+  /** The location of that name itself, for work that needs no key. */
+  store(location: string): Promise<ObjectStore>;
+  /** Proves that the location of that name holds what was written, also against what was seen of it before on this machine. */
+  checkLocation(location: string, request: CheckLocationRequest): Promise<CheckReport>;
+  /** What is to be done in the location of that name after each backup. */
+  afterBackup(location: string): Promise<AfterBackup>;
 }

@@ -8,7 +8,7 @@ const STALLED_MS = 180_000;
 /** What a long piece of work is given: tell it of progress, and stop when the signal says so. */
 export interface Pulse {
   /** Something was achieved; `details` is where a retry may resume, small and without secrets. */
-  beat(details?: unknown): void;
+  readonly beat: (details?: unknown) => void;
   readonly signal: AbortSignal;
   /** What the previous attempt last said, or undefined. A hint: check it against reality. */
   readonly resumeFrom: unknown;

@@ -23,6 +23,7 @@ const OF_FAILURE: Readonly<Partial<Record<string, ExitCode>>> = {
 const OF_COMMAND: typeof OF_FAILURE = {
   ...OF_FAILURE,
   [FailureType.AlreadyExists]: ExitCode.Usage,
+  [FailureType.Conflict]: ExitCode.Usage,
   [FailureType.Forbidden]: ExitCode.Usage,
   [FailureType.WrongKey]: ExitCode.Usage,
   [FailureType.NewerFormat]: ExitCode.Usage,

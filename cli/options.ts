@@ -2,6 +2,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SELECT_ALL, type ClusterResources, type Selection } from '../contracts/selection.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './output/print.ts';
 
+/** As Kubernetes has labels. */
+const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
 /** Options that reach a cluster; kubectl's and Velero's spellings. */
 export interface ClusterOptions {
   readonly kubeconfig?: string;
@@ -86,6 +90,16 @@ export function commaList(value: string, earlier: readonly string[]): readonly s
       .map((item) => item.trim())
       .filter((item) => item !== '' && item !== '*'),
   ];
+}
+
+/** `a=b,c=d`, added to earlier ones. */
+export function labelPairs(value: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const pairs = commaList(value, []).map((pair): [string, string] => {
+    const [, key = '', text = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
+    if (!LABEL_KEY.test(key) || !LABEL_VALUE.test(text)) throw new InvalidArgumentError(`"${pair}" is not a label: write key=value`);
+    return [key, text];
+  });
+  return { ...earlier, ...Object.fromEntries(pairs) };
 }
 
 export function repeated(value: string, earlier: readonly string[]): readonly string[] {

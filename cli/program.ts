@@ -10,11 +10,20 @@ const COMMANDS: Readonly<Record<string, (program: Command, done: (code: ExitCode
   restore: async (program, done) => {
     (await import('./commands/restore.ts')).restoreCommand(program, done);
   },
-  location: async (program) => {
-    (await import('./commands/location.ts')).locationCommand(program);
+  location: async (program, done) => {
+    (await import('./commands/location.ts')).locationCommand(program, done);
   },
-  repository: async (program) => {
-    (await import('./commands/repository.ts')).repositoryCommand(program);
+  repository: async (program, done) => {
+    (await import('./commands/repository.ts')).repositoryCommand(program, done);
+  },
+  schedule: async (program, done) => {
+    (await import('./commands/schedule.ts')).scheduleCommand(program, done);
+  },
+  coverage: async (program, done) => {
+    (await import('./commands/coverage.ts')).coverageCommand(program, done);
+  },
+  keys: async (program) => {
+    (await import('./commands/keys.ts')).keysCommand(program);
   },
   worker: async (program) => {
     (await import('./commands/worker.ts')).workerCommand(program);

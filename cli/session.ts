@@ -2,6 +2,7 @@ import type { Cluster } from '../kubernetes/port.ts';
 import type { Repository } from '../repository/repository.ts';
 import { findLocation, loadConfiguration, type Configuration } from '../workers/configuration.ts';
 import { createServices, type KubeconfigContext, type Services } from '../workers/dependencies.ts';
+import { openTerminal } from './keys/terminal.ts';
 import type { ClusterOptions } from './options.ts';
 
 /** What one command works with; closed when the command ends. */
@@ -22,7 +23,12 @@ export interface NamedCluster {
 
 async function openSession(cluster?: NamedCluster): Promise<Session> {
   const configuration = await loadConfiguration();
-  const services = createServices({ configuration, clusters: new Map(cluster ? [[cluster.name, cluster.access]] : []) });
+  const terminal = openTerminal();
+  const services = createServices({
+    configuration,
+    clusters: new Map(cluster ? [[cluster.name, cluster.access]] : []),
+    ...(terminal ? { askSecret: (question) => terminal.askHidden(question) } : {}),
+  });
   return {
     configuration,
     services,

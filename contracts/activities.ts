@@ -1,8 +1,10 @@
 import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
+import type { CopyActivities } from './copy.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine } from './outcome.ts';
 import type { ResourceType } from './resource.ts';
 import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
+import type { ScheduleActivities } from './schedule.ts';
 import type { Selection } from './selection.ts';
 
 /** Where a batch of capturing begins: the kinds still to list and, within the first of them, the page to go on with. */
@@ -18,7 +20,8 @@ export interface CaptureCursor {
   readonly fallbackReason: string;
 }
 
-export interface BackupPlan {
+/** What a backup takes, and how. */
+export interface CapturePlan {
   readonly cluster: ClusterIdentity;
   /** The selection with every name of a kind as `plural.group`. */
   readonly selection: Selection;
@@ -32,6 +35,25 @@ export interface BackupPlan {
   readonly warnings: readonly Issue[];
   /** Kinds that should be in the backup and cannot be (their API does not answer). */
   readonly errors: readonly Issue[];
+}
+
+export interface BackupPlan extends CapturePlan {
+  /** What the location's settings ask for once the backup is committed; absent in plans made before there was anything to ask for. */
+  readonly afterwards?: AfterBackup;
+}
+
+export interface AfterBackup {
+  /** Days for which everything that the backup needs is locked against deletion; 0 for no locks. */
+  readonly lockDays: number;
+  /** Locations that get a copy. */
+  readonly copyTo: readonly string[];
+}
+
+export interface LockBackupInput {
+  readonly location: string;
+  readonly sequence: number;
+  /** ISO-8601. */
+  readonly until: string;
 }
 
 export interface CaptureInput {
@@ -63,12 +85,16 @@ export interface CaptureRelatedInput {
 export interface VerifyStoredInput {
   readonly location: string;
   readonly parts: readonly string[];
+  /** ISO-8601: what was stored since is read back by sample. Absent in runs of before there was this. */
+  readonly startedAt?: string;
 }
 
 export interface VerifyStoredResult {
   readonly segments: number;
   readonly packs: number;
   readonly objects: number;
+  /** Packs of this backup of which a segment was read back and authenticated. */
+  readonly readBack?: number;
 }
 
 export interface CommitBackupInput {
@@ -94,6 +120,8 @@ export interface BackupActivities {
   verifyStored(input: VerifyStoredInput): Promise<VerifyStoredResult>;
   /** Writes the manifest, create-only. Run twice for one run id it returns the same sequence. */
   commitBackup(input: CommitBackupInput): Promise<CommitBackupResult>;
+  /** Extends the locks of everything that a backup needs, what earlier backups have stored included. Safe to repeat: locks never shrink. */
+  lockBackup(input: LockBackupInput): Promise<void>;
 }
 
 /** A stretch of the backup's segments, in restore order, that one activity applies. */
@@ -114,6 +142,14 @@ export interface RestorePreparation {
   /** The API server's time when the restore began, ISO-8601: what is younger and bears our field manager is this restore's own work. */
   readonly serverTime: string;
   readonly warnings: readonly Issue[];
+  /** Set when parts of the backup cannot be read: what cannot be restored because of it, and their segment ids. */
+  readonly errors?: readonly Issue[];
+  readonly lostParts?: readonly string[];
+}
+
+/** Parts of the backup that its preparation could not read. Every activity leaves out the same ones, so that positions stay what they are. */
+interface WithoutLostParts {
+  readonly lostParts?: readonly string[];
 }
 
 export interface RestoreWave {
@@ -123,7 +159,7 @@ export interface RestoreWave {
   readonly awaits: 'nothing' | 'crds-established' | 'namespaces-active' | 'webhook-backends';
 }
 
-export interface ApplyBatchInput {
+export interface ApplyBatchInput extends WithoutLostParts {
   readonly restore: RestoreProjectInput;
   readonly sequence: number;
   readonly serverTime: string;
@@ -139,13 +175,13 @@ export interface ApplyBatchResult {
   readonly errors: readonly Issue[];
 }
 
-export interface AwaitReadyInput {
+export interface AwaitReadyInput extends WithoutLostParts {
   readonly restore: RestoreProjectInput;
   readonly sequence: number;
   readonly wave: RestoreWave;
 }
 
-export interface VerifyBatchInput {
+export interface VerifyBatchInput extends WithoutLostParts {
   readonly restore: RestoreProjectInput;
   readonly sequence: number;
   readonly serverTime: string;
@@ -174,4 +210,4 @@ export interface RestoreActivities {
   recordRestore(input: RecordRestoreInput): Promise<void>;
 }
 
-export type HoldfastActivities = BackupActivities & RestoreActivities;
+export type HoldfastActivities = BackupActivities & RestoreActivities & CopyActivities & ScheduleActivities;

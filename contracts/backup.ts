@@ -10,6 +10,11 @@ export interface BackupProjectInput {
   /** The location's name, as the worker's configuration knows it. */
   readonly location: string;
   readonly selection: Selection;
+  /** Name of the schedule that asks for it. */
+  readonly schedule?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Seconds from the backup's completion until retention may remove it. */
+  readonly ttlSeconds?: number;
 }
 
 export interface BackupProjectResult {
@@ -27,6 +32,8 @@ export interface BackupProjectResult {
   readonly startedAt: string;
   readonly completedAt: string;
   readonly steps: readonly StepTiming[];
+  /** Locations that have a copy of it now. */
+  readonly copies: readonly string[];
 }
 
 /** Answer of the query `progress` of a backup. */

@@ -17,6 +17,8 @@ export const FailureType = {
   Damaged: 'Damaged',
   /** Written by a newer Holdfast. */
   NewerFormat: 'NewerFormat',
+  /** A lock of the store (Object Lock, immutability) forbids to delete or change an object for now. */
+  Locked: 'Locked',
   /** Bucket or folder is gone. */
   LocationGone: 'LocationGone',
   /** The API server or the store cannot be reached or is overloaded; retried. */

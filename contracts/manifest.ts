@@ -99,6 +99,12 @@ export interface BackupManifest {
   readonly errors: readonly Issue[];
   readonly steps: readonly StepTiming[];
   readonly log: readonly LogLine[];
+  /** Name of the schedule that made it. */
+  readonly schedule?: string;
+  /** Given by the user; retention and lists select by them. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** ISO-8601: from then on retention may remove it. */
+  readonly expiresAt?: string;
 }
 
 /** An entry of the chain that says that recovery points were removed on purpose. */
@@ -109,4 +115,52 @@ export interface DeletionManifest {
   readonly deleted: readonly { readonly sequence: number; readonly hash: string; readonly name: string }[];
 }
 
-export type Manifest = BackupManifest | DeletionManifest;
+/** Somebody who can open a repository: nothing about him is secret. */
+export interface KeyHolder {
+  /** 8 hexadecimal digits; stays the same when his key file is written anew. */
+  readonly id: string;
+  readonly label: string;
+  readonly type: 'recipient' | 'passphrase';
+  /** age recipient; '' for a passphrase. */
+  readonly recipient: string;
+  /** ISO-8601. */
+  readonly addedAt: string;
+}
+
+/** An entry of the chain from which on everything is sealed with a new data key; it is itself sealed with it. */
+export interface RotationManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'rotation';
+  /** ISO-8601. */
+  readonly at: string;
+  /** Number of the new data key. */
+  readonly number: number;
+  /** Everybody who is to get it. */
+  readonly holders: readonly KeyHolder[];
+}
+
+/** An entry of the chain that forbids to delete recovery points, or allows it again; the last one that names a backup decides. */
+export interface HoldManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'hold' | 'release';
+  /** ISO-8601. */
+  readonly at: string;
+  /** Given by the user; '' when none was. */
+  readonly reason: string;
+  readonly backups: readonly { readonly sequence: number; readonly hash: string; readonly name: string }[];
+}
+
+/** An entry of the chain that announces that garbage collection deletes packs: a commit after it may not rely on any of them. */
+export interface CollectionManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'collection';
+  /** ISO-8601, by the store's clock. */
+  readonly at: string;
+  /** Number of the condemned list that names the packs as doomed. */
+  readonly list: number;
+  /** How many packs, and their bytes. */
+  readonly packs: number;
+  readonly bytes: number;
+}
+
+export type Manifest = BackupManifest | DeletionManifest | RotationManifest | HoldManifest | CollectionManifest;

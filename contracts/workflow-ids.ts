@@ -7,6 +7,26 @@ export function restoreWorkflowId(cluster: string, name: string): string {
   return `restore/${cluster}/${name}`;
 }
 
+/** One copy at a time between two places. */
+export function copyWorkflowId(from: string, to: string): string {
+  return `copy/${from}/${to}`;
+}
+
+const SCHEDULE = 'schedule/';
+
+/** The id of a schedule; the runs that it starts add to it. */
+export function scheduleId(name: string): string {
+  return `${SCHEDULE}${name}`;
+}
+
+/** The name in a schedule's id; undefined for schedules that are not ours. */
+export function scheduleNameOf(id: string): string | undefined {
+  return id.startsWith(SCHEDULE) ? id.slice(SCHEDULE.length) : undefined;
+}
+
+/** Stands for a cluster where a run needs none. */
+export const NO_CLUSTER = '-';
+
 /** One queue per cluster, so that each cluster's credentials stay beside it. */
 export function clusterTaskQueue(cluster: string): string {
   return `holdfast/${cluster}`;

@@ -1,17 +1,19 @@
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { damaged, isFailure, sha256 } from './failures.ts';
 
-/** How many damaged namesakes an upload evades before it gives up. */
-const MAX_GENERATIONS = 4;
+/** How many namesakes that cannot be used an upload evades before it gives up. */
+const MAX_GENERATIONS = 16;
 
 export interface HashNamed {
   readonly key: string;
   readonly bytes: Buffer;
+  /** False when garbage collection may delete what is there under this name. */
+  readonly adoptable?: boolean;
 }
 
 /**
  * Stores a file that is named by its hash. When the name is taken, what is there is read and adopted if it is right: an earlier attempt
- * wrote it. If it is damaged, which create-only cannot mend, `build(generation)` gives the same content another name.
+ * wrote it. If it is damaged, which create-only cannot mend, or condemned, `build(generation)` gives the same content another name.
  */
 export async function uploadOrAdopt<T extends HashNamed>(
   store: ObjectStore,
@@ -26,7 +28,7 @@ export async function uploadOrAdopt<T extends HashNamed>(
     } catch (error) {
       if (!isFailure(error, 'AlreadyExists')) throw error;
     }
-    if (await isIntact(store, file, options)) return file;
+    if (file.adoptable !== false && (await isIntact(store, file, options))) return file;
   }
   throw damaged(`${store.url}: ${build(0).key}`, 'it cannot be replaced');
 }

@@ -14,7 +14,7 @@ const PACKS_IN_FLIGHT = 4;
 
 export interface BatchResult {
   readonly newSegments: number;
-  /** Segments that the repository, or this batch, had already. */
+  /** Segments that the repository, or this batch, had already, and that garbage collection does not mean to remove. */
   readonly knownSegments: number;
   /** Bytes of packs and index that this batch made. */
   readonly storedBytes: number;
@@ -26,6 +26,8 @@ export interface BatchParts {
   readonly codec: SegmentCodec;
   readonly sealer: BoxSealer;
   readonly index: SegmentIndex;
+  /** Size at which a pack is closed. */
+  readonly packSizeMiB?: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export class BatchWriter {
   constructor(parts: BatchParts, options: CallOptions = {}) {
     this.#parts = parts;
     this.#options = options;
-    this.#pack = new PackWriter(parts.codec);
+    this.#pack = new PackWriter(parts.codec, parts.packSizeMiB);
   }
 
   /** Adds one segment and returns its id. Does not wait: call `ready` now and then to bound the memory. */
@@ -57,7 +59,7 @@ export class BatchWriter {
     const plain = joinRecords(records);
     const id = this.#parts.codec.idOf(plain);
     const name = id.toString('hex');
-    if (this.#added.has(name) || this.#parts.index.has(id)) {
+    if (this.#added.has(name) || this.#parts.index.isReusable(id)) {
       this.#known++;
       return name;
     }
@@ -95,12 +97,12 @@ export class BatchWriter {
   }
 
   #closePack(options = this.#options): void {
-    const { store, sealer } = this.#parts;
+    const { store, sealer, index } = this.#parts;
     const pack = this.#pack;
-    this.#pack = new PackWriter(this.#parts.codec);
+    this.#pack = new PackWriter(this.#parts.codec, this.#parts.packSizeMiB);
     const build = (generation: number) => {
       const { bytes, table } = pack.close(sealer, generation);
-      return { key: packKey(table.packId), bytes, table };
+      return { key: packKey(table.packId), bytes, table, adoptable: index.isAdoptable(table.packId) };
     };
     const upload = this.#limit(async () => (await uploadOrAdopt(store, build, options)).table);
     this.#uploads.push(upload);

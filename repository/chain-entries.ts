@@ -9,19 +9,55 @@ export interface ChainEntry {
   readonly content: { readonly previousHash: string; readonly manifest: Manifest } | { readonly damage: HoldfastError };
 }
 
-export interface BackupEntry {
+export interface StoredBackup {
   readonly sequence: number;
   readonly hash: string;
   readonly manifest: BackupManifest;
 }
 
+/** A backup with what the rest of the chain says of it. */
+export interface BackupEntry extends StoredBackup {
+  /** It cannot be deleted until it is released. */
+  readonly held: boolean;
+  /** What the hold was given for; '' when not held, or when nothing was said. */
+  readonly holdReason: string;
+}
+
 /** The backups that no deletion entry names, oldest first. */
 export function liveBackups(entries: readonly ChainEntry[]): BackupEntry[] {
   const deleted = deletedSequences(entries);
-  return entries.flatMap(({ sequence, hash, content }) =>
-    'manifest' in content && content.manifest.type === 'backup' && !deleted.has(sequence)
-      ? [{ sequence, hash, manifest: content.manifest }]
-      : [],
+  const holds = holdReasons(entries);
+  return entries.flatMap(({ sequence, hash, content }) => {
+    if (!('manifest' in content) || content.manifest.type !== 'backup' || deleted.has(sequence)) return [];
+    const reason = holds.get(holdKey(sequence, hash));
+    return [{ sequence, hash, manifest: content.manifest, held: reason !== undefined, holdReason: reason ?? '' }];
+  });
+}
+
+/** Why backups are held now. */
+function holdReasons(entries: readonly ChainEntry[]): Map<string, string> {
+  const holds = new Map<string, string>();
+  for (const { content } of entries) {
+    if (!('manifest' in content)) continue;
+    const { manifest } = content;
+    if (manifest.type !== 'hold' && manifest.type !== 'release') continue;
+    for (const { sequence, hash } of manifest.backups) {
+      if (manifest.type === 'hold') holds.set(holdKey(sequence, hash), manifest.reason);
+      else holds.delete(holdKey(sequence, hash));
+    }
+  }
+  return holds;
+}
+
+function holdKey(sequence: number, hash: string): string {
+  return `${sequence}/${hash}`;
+}
+
+/** Number of the newest condemned list that a collection entry names; 0 when there was no collection. */
+export function lastCollectedList(entries: readonly ChainEntry[]): number {
+  return entries.reduce(
+    (last, { content }) => ('manifest' in content && content.manifest.type === 'collection' ? Math.max(last, content.manifest.list) : last),
+    0,
   );
 }
 

@@ -4,20 +4,25 @@ import { manifestKey } from './layout.ts';
 
 const ADVICE = 'compare with a copy of the location; if nobody here did it, somebody else can write to it';
 
+export interface ChainProblem extends Issue {
+  readonly sequence: number;
+}
+
 /**
  * What is wrong with a chain: damaged entries, gaps that no deletion explains, hashes that do not fit, and whatever differs from what
  * this process saw before (`witnessed`, hash by sequence).
  */
-export function inspectChain(entries: readonly ChainEntry[], witnessed: ReadonlyMap<number, string>, url: string): Issue[] {
+export function inspectChain(entries: readonly ChainEntry[], witnessed: ReadonlyMap<number, string>, url: string): ChainProblem[] {
   const hashes = new Map(entries.map(({ sequence, hash }) => [sequence, hash]));
   const deleted = deletedSequences(entries);
   const hashOf = (sequence: number): string | undefined => (sequence === 0 ? '' : (hashes.get(sequence) ?? deleted.get(sequence)?.hash));
-  const problem = (code: string, sequence: number, what: string): Issue => ({
+  const problem = (code: string, sequence: number, what: string): ChainProblem => ({
+    sequence,
     code,
     message: `${url}: ${manifestKey(sequence)} ${what}`,
     advice: ADVICE,
   });
-  const problems: Issue[] = [];
+  const problems: ChainProblem[] = [];
   const last = Math.max(0, ...hashes.keys(), ...witnessed.keys());
   for (let sequence = 1; sequence <= last; sequence++) {
     const hash = hashOf(sequence);
@@ -28,7 +33,7 @@ export function inspectChain(entries: readonly ChainEntry[], witnessed: Readonly
   }
   for (const { sequence, content, hash } of entries) {
     if ('damage' in content) {
-      problems.push({ code: 'ManifestDamaged', message: content.damage.message, advice: content.damage.advice });
+      problems.push({ sequence, code: 'ManifestDamaged', message: content.damage.message, advice: content.damage.advice });
       continue;
     }
     const before = hashOf(sequence - 1);

@@ -33,9 +33,12 @@ export async function readConfig(store: ObjectStore, options: CallOptions): Prom
 
 /** Checks that whoever wrote the configuration had the key. */
 export function authenticateConfig(config: RepositoryConfig, keys: KeyMaterial, where: string): void {
-  if (!keys.verifies('config/mac', authenticated(config.id, config.createdAt), config.mac)) {
-    throw damaged(where, 'it does not authenticate');
-  }
+  if (!isConfigOf(config, keys)) throw damaged(where, 'it does not authenticate');
+}
+
+/** Whether the configuration was written with this master key. */
+export function isConfigOf(config: RepositoryConfig, keys: KeyMaterial): boolean {
+  return keys.verifies('config/mac', authenticated(config.id, config.createdAt), config.mac);
 }
 
 function authenticated(id: string, createdAt: string): string {

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../contracts/failures.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { deletedSequences, type BackupEntry, type ChainEntry } from './chain-entries.ts';
+import { deleteUnlessLocked } from './delete-unless-locked.ts';
 import { manifestKey } from './layout.ts';
 import type { ManifestChain } from './manifest-chain.ts';
 
@@ -9,18 +10,26 @@ export interface DeletionResult {
   readonly deleted: readonly string[];
   /** Names that had been deleted before. */
   readonly alreadyDeleted: readonly string[];
+  /** Backups that count as deleted and whose manifest files the store does not let go yet. */
+  readonly locked: readonly LockedManifest[];
+}
+
+export interface LockedManifest {
+  readonly name: string;
+  /** ISO-8601; '' when the store does not say. */
+  readonly until: string;
 }
 
 /**
  * Deletes backups by name: first the entry in the chain that says so, then the manifest files. It may be repeated; each call also
- * removes the files that an interrupted one has left. An unknown name is `NotFound`, and nothing is deleted.
+ * removes the files that an interrupted one has left. An unknown name is `NotFound`, a held backup is `Conflict`, and nothing is deleted.
  */
 export async function deleteBackups(
   parts: { readonly store: ObjectStore; readonly chain: ManifestChain },
   names: readonly string[],
   options: CallOptions & { readonly deletedAt: string },
 ): Promise<DeletionResult> {
-  let result: DeletionResult = { deleted: [], alreadyDeleted: [] };
+  let result: Omit<DeletionResult, 'locked'> = { deleted: [], alreadyDeleted: [] };
   const choose = (live: readonly BackupEntry[], entries: readonly ChainEntry[]): readonly BackupEntry[] => {
     const chosen = live.filter(({ manifest }) => names.includes(manifest.name));
     const deleted = chosen.map(({ manifest }) => manifest.name);
@@ -32,18 +41,34 @@ export async function deleteBackups(
         advice: 'see "holdfast backup get"',
       });
     }
+    const held = chosen.find((entry) => entry.held);
+    if (held) throw heldBackup(parts.store.url, held);
     result = { deleted, alreadyDeleted };
     return chosen;
   };
   await parts.chain.appendDeletion(choose, options);
-  await sweep(parts, options);
-  return result;
+  return { ...result, locked: await removeDeletedManifests(parts, options) };
 }
 
-async function sweep(parts: { readonly store: ObjectStore; readonly chain: ManifestChain }, options: CallOptions): Promise<void> {
-  const { entries } = await parts.chain.read(options);
+/** Removes the manifest files of backups that deletion entries name, and says which the store has kept because of a lock. */
+async function removeDeletedManifests(
+  { store, chain }: { readonly store: ObjectStore; readonly chain: ManifestChain },
+  options: CallOptions,
+): Promise<LockedManifest[]> {
+  const { entries } = await chain.read(options);
   const present = new Set(entries.map(({ sequence }) => sequence));
-  for (const sequence of deletedSequences(entries).keys()) {
-    if (present.has(sequence)) await parts.store.delete(manifestKey(sequence), options);
+  const locked: LockedManifest[] = [];
+  for (const [sequence, { name }] of deletedSequences(entries)) {
+    if (!present.has(sequence)) continue;
+    const outcome = await deleteUnlessLocked(store, manifestKey(sequence), options);
+    if (outcome !== 'deleted') locked.push({ name, until: outcome.lockedUntil });
   }
+  return locked;
+}
+
+function heldBackup(url: string, { manifest, holdReason }: BackupEntry): HoldfastError {
+  const why = holdReason === '' ? '' : `: ${holdReason}`;
+  return new HoldfastError('Conflict', `${url}: backup ${manifest.name} is held${why}; nothing was deleted`, {
+    advice: `release it with "holdfast backup release ${manifest.name}"`,
+  });
 }

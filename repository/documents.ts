@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import type { BackupManifest, DeletionManifest, Manifest } from '../contracts/manifest.ts';
+import type {
+  BackupManifest,
+  CollectionManifest,
+  DeletionManifest,
+  HoldManifest,
+  KeyHolder,
+  RotationManifest,
+  Manifest,
+} from '../contracts/manifest.ts';
 import { damaged, newerFormat } from './failures.ts';
 
 /**
@@ -50,6 +58,9 @@ const backup = z.object({
   errors: z.array(issue),
   steps: z.array(z.object({ step: text, startedAt: text, durationMs: z.number() })),
   log: z.array(z.object({ time: text, level: z.enum(['info', 'warn', 'error']), message: text })),
+  schedule: text.exactOptional(),
+  labels: z.record(text, text).exactOptional(),
+  expiresAt: text.exactOptional(),
 }) satisfies z.ZodType<BackupManifest>;
 
 const deletion = z.object({
@@ -59,11 +70,58 @@ const deletion = z.object({
   deleted: z.array(z.object({ sequence: count.positive(), hash, name: text })),
 }) satisfies z.ZodType<DeletionManifest>;
 
+/** Somebody who can open the repository, as records and the chain name him. */
+const keyHolder = z.object({
+  id: z.string().regex(/^[0-9a-f]{8}$/),
+  label: text,
+  type: z.enum(['recipient', 'passphrase']),
+  recipient: text,
+  addedAt: text,
+}) satisfies z.ZodType<KeyHolder>;
+
+const rotation = z.object({
+  formatVersion: z.literal(1),
+  type: z.literal('rotation'),
+  at: text,
+  number: count.positive(),
+  holders: z.array(keyHolder),
+}) satisfies z.ZodType<RotationManifest>;
+
+const hold = z.object({
+  formatVersion: z.literal(1),
+  type: z.enum(['hold', 'release']),
+  at: text,
+  reason: text,
+  backups: z.array(z.object({ sequence: count.positive(), hash, name: text })),
+}) satisfies z.ZodType<HoldManifest>;
+
+const collection = z.object({
+  formatVersion: z.literal(1),
+  type: z.literal('collection'),
+  at: text,
+  list: count.positive(),
+  packs: count,
+  bytes: count,
+}) satisfies z.ZodType<CollectionManifest>;
+
+const packs = z.array(hash);
+const condemnedList = z.object({
+  formatVersion: z.literal(1),
+  at: text,
+  condemned: z.array(z.object({ pack: hash, at: text })),
+  doomed: packs,
+  left: packs,
+  sparse: packs,
+});
+
 const version = z.object({ formatVersion: z.number() });
 const chainEntry = z.object({ sequence: count.positive(), previousHash: text, repositoryId: text, body: z.unknown() });
-const manifest = z.discriminatedUnion('type', [backup, deletion]);
+const manifest = z.discriminatedUnion('type', [backup, deletion, rotation, hold, collection]);
 const config = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.literal(1), id: text, createdAt: text, mac: hash });
-const keyFile = z.object({ repositoryId: text, formatVersion: z.literal(1), masterKey: text });
+const secret = z.base64().transform((encoded) => Buffer.from(encoded, 'base64'));
+const dataKey = z.object({ number: count, key: secret, sinceSequence: count, createdAt: text });
+const keyFile = z.object({ repositoryId: text, formatVersion: z.literal(1), masterKey: secret, dataKeys: z.array(dataKey).default([]) });
+const keyRecord = z.object({ holder: keyHolder, dataKey: count, sinceSequence: count });
 const record = z.object({ kind: text, id: text, body: z.unknown() });
 
 export type RepositoryConfig = z.infer<typeof config>;
@@ -98,8 +156,21 @@ export function parseKeyFile(bytes: Uint8Array, where: string): z.infer<typeof k
   return shaped(keyFile, document, where);
 }
 
+/** What a record of kind `key` says of a key file. */
+export function parseKeyRecord(body: unknown, where: string): z.infer<typeof keyRecord> {
+  return shaped(keyRecord, body, where);
+}
+
 export function parseRecord(bytes: Uint8Array, where: string): z.infer<typeof record> {
   return shaped(record, parseJson(bytes, where), where);
+}
+
+export type CondemnedDocument = z.infer<typeof condemnedList>;
+
+export function parseCondemnedList(bytes: Uint8Array, where: string): CondemnedDocument {
+  const document = parseJson(bytes, where);
+  refuseNewer(document, where);
+  return shaped(condemnedList, document, where);
 }
 
 /** Parses JSON that is ours; `Damaged` when it is none. */

@@ -3,8 +3,8 @@ import { damaged, newerFormat } from './failures.ts';
 
 const MAGIC = 'HFST';
 
-/** Packs, indexes, manifests, records. */
-export type FileKind = 'P' | 'I' | 'M' | 'R';
+/** Packs, indexes, manifests, records, condemned lists. */
+export type FileKind = 'P' | 'I' | 'M' | 'R' | 'C';
 
 export const HEADER_BYTES = 6;
 

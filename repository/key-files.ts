@@ -1,134 +1,184 @@
 import { HoldfastError } from '../contracts/failures.ts';
 import { FORMAT_VERSION } from '../contracts/manifest.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
+import { encryptFor, makeOpener, type AgeTarget, type Credentials } from './age-files.ts';
 import { parseKeyFile } from './documents.ts';
 import { damaged, isFailure, sha256 } from './failures.ts';
-import { KeyMaterial, MASTER_KEY_BYTES } from './key-material.ts';
-import { KEY_FILES, keyFileKey } from './layout.ts';
+import { afterHeader } from './file-header.ts';
+import { agreeOnDataKeys } from './key-agreement.ts';
+import { KEY_BYTES, KeyMaterial, type DataKey } from './key-material.ts';
+import { KEY_FILES, keyFileKey, manifestKey, sequenceName } from './layout.ts';
+import { BoxSealer, dataKeyOf } from './sealed-box.ts';
+
+export type { Credentials } from './age-files.ts';
 
 /** More key files than anybody has; a hostile location does not make us try for ever. */
 const MAX_KEY_FILES = 100;
+const LISTING_ATTEMPTS = 5;
 
-/** Who may open the repository. */
-export interface KeyHolders {
-  /** age recipients, `age1...`. */
-  readonly recipients?: readonly string[];
-  readonly passphrase?: string;
-  /** log2 of scrypt's N for the passphrase; age's default is 18. */
-  readonly scryptWorkFactor?: number;
+/** What one key file holds. */
+interface KeyFileContent {
+  readonly repositoryId: string;
+  readonly masterKey: Buffer;
+  readonly dataKeys: readonly DataKey[];
 }
 
-/** What opens it. */
-export interface Credentials {
-  /** age identities, `AGE-SECRET-KEY-...`. */
-  readonly identities?: readonly string[];
-  readonly passphrase?: string;
+export interface OpenKeyFiles extends Credentials, CallOptions {
+  /** Whether these are the keys of the repository's configuration; when several master keys are found, the first that is accepted is taken. */
+  readonly accepts?: (keys: KeyMaterial) => boolean;
 }
 
-type Age = Awaited<ReturnType<typeof loadAge>>;
+/** A repository's keys, and the key files (by key) that they were found in. */
+export interface Keyring {
+  readonly keys: KeyMaterial;
+  readonly openedFiles: ReadonlySet<string>;
+}
 
-/** Writes the key files: one for all recipients, one for the passphrase, since age does not mix the two. */
-export async function writeKeyFiles(
-  store: ObjectStore,
-  master: { readonly repositoryId: string; readonly masterKey: Buffer },
-  holders: KeyHolders & CallOptions,
-): Promise<void> {
-  const plain = JSON.stringify({
-    repositoryId: master.repositoryId,
+/** The bytes of a key file and the key that they are stored under. */
+export async function makeKeyFile(
+  keys: KeyMaterial,
+  target: AgeTarget,
+  dataKeys: readonly DataKey[] = keys.dataKeys,
+): Promise<{ readonly key: string; readonly bytes: Uint8Array }> {
+  const plain = {
+    repositoryId: keys.repositoryId,
     formatVersion: FORMAT_VERSION,
-    masterKey: master.masterKey.toString('base64'),
-  });
-  const age = await loadAge();
-  for (const encrypter of encrypters(age, holders)) {
-    const file = await encrypter.encrypt(plain);
-    await store.create(keyFileKey(sha256(file)), file, holders);
-  }
+    masterKey: keys.masterKey.toString('base64'),
+    dataKeys: dataKeys.map(({ secret, ...rest }) => ({ ...rest, key: secret.toString('base64') })),
+  };
+  const bytes = await encryptFor(target, JSON.stringify(plain));
+  return { key: keyFileKey(sha256(bytes)), bytes };
 }
 
-/** Tries every key file. None that fits is `WrongKey`; damaged ones among them make it `Damaged`, since the right one may be of those. */
-export async function openKeyFiles(store: ObjectStore, repositoryId: string, options: Credentials & CallOptions): Promise<KeyMaterial> {
-  const decrypter = makeDecrypter(await loadAge(), options);
-  let failure: HoldfastError | undefined;
-  let tried = 0;
-  for await (const { key } of store.list(KEY_FILES, options)) {
-    if (++tried > MAX_KEY_FILES) break;
+/**
+ * Tries every key file; without an id the first that opens says which repository it is. None that fits is `WrongKey`; damaged ones among
+ * them make it `Damaged`, since the right one may be of those.
+ */
+export async function openKeyFiles(store: ObjectStore, repositoryId: string | undefined, options: OpenKeyFiles): Promise<KeyMaterial> {
+  return (await openKeyring(store, repositoryId, options)).keys;
+}
+
+/** As `openKeyFiles`, saying which files opened. */
+export async function openKeyring(store: ObjectStore, repositoryId: string | undefined, options: OpenKeyFiles): Promise<Keyring> {
+  const files = new KeyFiles(store, await makeOpener(options));
+  await files.readNew(options);
+  const opened = files.contents.filter((file) => repositoryId === undefined || file.repositoryId === repositoryId);
+  const rings = opened.map((file) => keyringOf(file, files));
+  const keys = rings.find((ring) => options.accepts?.(ring) ?? true) ?? rings[0];
+  if (!keys) throw files.failure ?? wrongKey(store.url, options);
+  keys.take(await files.dataKeysOf(keys, options));
+  return { keys, openedFiles: files.openedFiles };
+}
+
+function keyringOf({ repositoryId, masterKey }: KeyFileContent, files: KeyFiles): KeyMaterial {
+  const keys: KeyMaterial = new KeyMaterial(repositoryId, masterKey, {
+    learn: async () => {
+      if (await files.readNew({})) keys.take(await files.dataKeysOf(keys, {}));
+    },
+    isHolder: () => files.isAnyLeft(),
+  });
+  return keys;
+}
+
+/** The key files of a location as far as they were tried. */
+class KeyFiles {
+  readonly #store: ObjectStore;
+  readonly #open: (file: Uint8Array) => Promise<Uint8Array | undefined>;
+  readonly #tried = new Set<string>();
+  readonly #opened = new Map<string, KeyFileContent>();
+  failure: HoldfastError | undefined;
+
+  constructor(store: ObjectStore, open: (file: Uint8Array) => Promise<Uint8Array | undefined>) {
+    this.#store = store;
+    this.#open = open;
+  }
+
+  get contents(): readonly KeyFileContent[] {
+    return [...this.#opened.values()];
+  }
+
+  get openedFiles(): ReadonlySet<string> {
+    return new Set(this.#opened.keys());
+  }
+
+  /** Tries the files that were not tried before: whether there was any, so that nobody makes us work by boxes that no key opens. */
+  async readNew(options: CallOptions): Promise<boolean> {
+    let fresh = false;
+    for (let attempt = 0; attempt < LISTING_ATTEMPTS; attempt++) {
+      const unread = (await this.#listed(options)).filter((key) => !this.#tried.has(key));
+      fresh ||= unread.length > 0;
+      for (const key of unread) await this.#try(key, options);
+      // A file that a rotation has deleted since it was listed has a successor that was not listed yet.
+      if (unread.every((key) => this.#tried.has(key))) break;
+    }
+    return fresh;
+  }
+
+  async #listed(options: CallOptions): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.#store.list(KEY_FILES, options)) {
+      if (keys.push(key) === MAX_KEY_FILES) break;
+    }
+    return keys;
+  }
+
+  /** Whether one of those that opened is there still. */
+  async isAnyLeft(): Promise<boolean> {
+    await this.readNew({});
+    return (await this.#listed({})).some((key) => this.#opened.has(key));
+  }
+
+  /** What the files with this master key say together. */
+  dataKeysOf(keys: KeyMaterial, options: CallOptions): Promise<DataKey[]> {
+    const lists = this.contents
+      .filter(({ repositoryId, masterKey }) => repositoryId === keys.repositoryId && masterKey.equals(keys.masterKey))
+      .map(({ dataKeys }) => dataKeys);
+    return agreeOnDataKeys(lists, (dataKey) => opensItsManifest({ store: this.#store, keys, dataKey }, options));
+  }
+
+  async #try(key: string, options: CallOptions): Promise<void> {
     try {
-      const keys = await openOne({ store, key, decrypter }, options);
-      if (keys?.repositoryId === repositoryId) return keys;
+      const where = `${this.#store.url}: ${key}`;
+      const bytes = await this.#store.read(key, undefined, options);
+      if (keyFileKey(sha256(bytes)) !== key) throw damaged(where, 'its hash is not its name');
+      const plain = await this.#open(bytes);
+      if (plain) this.#opened.set(key, contentOf(plain, where));
+      this.#tried.add(key);
     } catch (error) {
+      if (isFailure(error, 'NotFound')) return;
       if (!isFailure(error, 'Damaged')) throw error;
-      failure ??= error;
+      this.failure ??= error;
+      this.#tried.add(key);
     }
   }
-  throw failure ?? wrongKey(store.url, options);
 }
 
-/** A new age identity and the recipient that belongs to it. */
-export async function generateIdentity(): Promise<{ readonly identity: string; readonly recipient: string }> {
-  const age = await loadAge();
-  const identity = await age.generateX25519Identity();
-  return { identity, recipient: await age.identityToRecipient(identity) };
+function contentOf(plain: Uint8Array, where: string): KeyFileContent {
+  const { repositoryId, masterKey, dataKeys } = parseKeyFile(plain, where);
+  if ([masterKey, ...dataKeys.map(({ key }) => key)].some(({ length }) => length !== KEY_BYTES)) {
+    throw damaged(where, 'one of its keys has the wrong length');
+  }
+  return { repositoryId, masterKey, dataKeys: dataKeys.map(({ key, ...rest }) => ({ ...rest, secret: key })) };
 }
 
-async function openOne(
-  file: { readonly store: ObjectStore; readonly key: string; readonly decrypter: InstanceType<Age['Decrypter']> },
+/** Whether the manifest that a data key says it came into use with is sealed with it. */
+async function opensItsManifest(
+  question: { readonly store: ObjectStore; readonly keys: KeyMaterial; readonly dataKey: DataKey },
   options: CallOptions,
-): Promise<KeyMaterial | undefined> {
-  const where = `${file.store.url}: ${file.key}`;
-  const bytes = await file.store.read(file.key, undefined, options);
-  if (keyFileKey(sha256(bytes)) !== file.key) throw damaged(where, 'its hash is not its name');
-  let plain: Uint8Array;
+): Promise<boolean> {
+  const { store, keys, dataKey } = question;
+  const { sinceSequence } = dataKey;
   try {
-    plain = await file.decrypter.decrypt(bytes);
-  } catch {
-    // Made for somebody else, or not an age file at all: anybody may put files here.
-    return undefined;
-  }
-  const { repositoryId, masterKey } = parseKeyFile(plain, where);
-  const key = Buffer.from(masterKey, 'base64');
-  if (key.length !== MASTER_KEY_BYTES) throw damaged(where, 'its key has the wrong length');
-  return new KeyMaterial(repositoryId, key);
-}
-
-function encrypters(age: Age, holders: KeyHolders): InstanceType<Age['Encrypter']>[] {
-  const made: InstanceType<Age['Encrypter']>[] = [];
-  if (holders.recipients && holders.recipients.length > 0) {
-    const encrypter = new age.Encrypter();
-    for (const recipient of holders.recipients)
-      addOrRefuse(() => {
-        encrypter.addRecipient(recipient);
-      }, 'an age recipient (age1...)');
-    made.push(encrypter);
-  }
-  if (holders.passphrase !== undefined) {
-    if (holders.passphrase === '') throw new HoldfastError('BadInput', 'the passphrase is empty', { advice: 'give one of several words' });
-    const encrypter = new age.Encrypter();
-    encrypter.setPassphrase(holders.passphrase);
-    if (holders.scryptWorkFactor !== undefined) encrypter.setScryptWorkFactor(holders.scryptWorkFactor);
-    made.push(encrypter);
-  }
-  return made;
-}
-
-function makeDecrypter(age: Age, credentials: Credentials): InstanceType<Age['Decrypter']> {
-  const decrypter = new age.Decrypter();
-  for (const identity of credentials.identities ?? []) {
-    addOrRefuse(() => {
-      decrypter.addIdentity(identity);
-    }, 'an age identity (AGE-SECRET-KEY-1...)');
-  }
-  if (credentials.passphrase !== undefined) decrypter.addPassphrase(credentials.passphrase);
-  return decrypter;
-}
-
-/** The library's own message may repeat what it was given. */
-function addOrRefuse(add: () => void, what: string): void {
-  try {
-    add();
-  } catch {
-    throw new HoldfastError('BadInput', `one of the given keys is not ${what}`, {
-      advice: 'check the key file or the setting it comes from',
-    });
+    const alone = new KeyMaterial(keys.repositoryId, keys.masterKey);
+    alone.take([dataKey]);
+    const where = `${store.url}: ${manifestKey(sinceSequence)}`;
+    const file = await store.read(manifestKey(sinceSequence), undefined, options);
+    const box = afterHeader('M', file, where);
+    new BoxSealer(alone).open({ kind: 'manifest', name: sequenceName(sinceSequence) }, box, where);
+    return dataKeyOf(box) === dataKey.number;
+  } catch (error) {
+    if (isFailure(error, 'Damaged') || isFailure(error, 'NotFound')) return false;
+    throw error;
   }
 }
 
@@ -141,8 +191,4 @@ function wrongKey(url: string, credentials: Credentials): HoldfastError {
       advice: 'give the recovery key or passphrase that it was made with',
     },
   );
-}
-
-function loadAge() {
-  return import('age-encryption');
 }

@@ -5,12 +5,18 @@ export const KEY_FILES = 'keys/';
 export const INDEXES = 'index/';
 export const MANIFESTS = 'manifests/';
 export const RECORDS = 'records/';
+export const CONDEMNED = 'condemned/';
 
 const LAST_SEQUENCE = 99_999_999;
 
 /** `fingerprint` is the SHA-256 of the file, hexadecimal; its first half names the file. */
 export function keyFileKey(fingerprint: string): string {
   return `${KEY_FILES}${fingerprint.slice(0, 32)}.age`;
+}
+
+/** The 32 hexadecimal digits of a key file's name. */
+export function keyFileName(key: string): string {
+  return key.slice(KEY_FILES.length, -'.age'.length);
 }
 
 export function packKey(packId: string): string {
@@ -38,6 +44,16 @@ export function sequenceName(sequence: number): string {
 /** The sequence in a manifest's key; undefined when the key is not one of a manifest. */
 export function sequenceOf(key: string): number | undefined {
   const digits = /^manifests\/(\d{8})$/.exec(key)?.[1];
+  return digits === undefined || digits === '00000000' ? undefined : Number(digits);
+}
+
+export function condemnedKey(number: number): string {
+  return `${CONDEMNED}${sequenceName(number)}`;
+}
+
+/** The number in a condemned list's key; undefined when the key is not one of a list. */
+export function condemnedNumberOf(key: string): number | undefined {
+  const digits = /^condemned\/(\d{8})$/.exec(key)?.[1];
   return digits === undefined || digits === '00000000' ? undefined : Number(digits);
 }
 

@@ -5,12 +5,12 @@ import type { Issue } from '../contracts/outcome.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { liveBackups, type BackupEntry, type ChainEntry } from './chain-entries.ts';
 import { inspectChain } from './chain-inspection.ts';
-import { assertManifest, parseChainDocument } from './documents.ts';
-import { checkedTwice, damaged, isFailure, sha256 } from './failures.ts';
+import { assertManifest, parseChainDocument, type ChainDocument } from './documents.ts';
+import { checkedTwice, damaged, isFailure, sha256, UnknownDataKey } from './failures.ts';
 import { afterHeader, fileHeader } from './file-header.ts';
 import { listKeys } from './list-keys.ts';
 import { manifestKey, MANIFESTS, sequenceName, sequenceOf } from './layout.ts';
-import type { BoxSealer } from './sealed-box.ts';
+import { dataKeyOf, type BoxSealer } from './sealed-box.ts';
 
 const PARALLEL_READS = 16;
 /** Somebody may delete a backup between the listing and the reading; that many times in a row is a fault of the store. */
@@ -27,6 +27,9 @@ export interface CommitResult {
   readonly sequence: number;
   readonly hash: string;
 }
+
+/** What to append to the chain, or why there is nothing to do. */
+export type ChainDecision = { readonly done: CommitResult } | { readonly append: Manifest };
 
 /** The chain of manifests: what was backed up, and what of it was deleted, in an order that nobody without the key can change. */
 export class ManifestChain {
@@ -55,13 +58,22 @@ export class ManifestChain {
     return this.#readOne(sequence, options);
   }
 
-  /** Appends a backup. A run that has committed already gets its first answer; a name that is in use is `AlreadyExists`. */
-  async commit(manifest: BackupManifest, options: CallOptions): Promise<CommitResult> {
-    return this.#append(options, (entries) => {
+  /**
+   * Appends a backup. A run that has committed already gets its first answer; a name that is in use is `AlreadyExists`. `ready` gets the
+   * chain that the backup is to follow, and fails when it cannot: it is asked again whenever the chain has grown in between.
+   */
+  async commit(
+    manifest: BackupManifest,
+    options: CallOptions & { readonly ready?: (entries: readonly ChainEntry[]) => Promise<void> },
+  ): Promise<CommitResult> {
+    return this.append(options, async (entries) => {
       const live = liveBackups(entries);
       const earlier = live.find((entry) => entry.manifest.runId === manifest.runId);
       if (earlier) return { done: { sequence: earlier.sequence, hash: earlier.hash } };
-      if (!live.some((entry) => entry.manifest.name === manifest.name)) return { append: manifest };
+      if (!live.some((entry) => entry.manifest.name === manifest.name)) {
+        await options.ready?.(entries);
+        return { append: manifest };
+      }
       throw new HoldfastError('AlreadyExists', `${this.#store.url}: there is a backup named ${manifest.name} already`, {
         advice: 'choose another name, or delete that backup first',
       });
@@ -74,7 +86,7 @@ export class ManifestChain {
     options: CallOptions & { readonly deletedAt: string },
   ): Promise<CommitResult | undefined> {
     const nothing = { sequence: 0, hash: '' };
-    const result = await this.#append(options, (entries) => {
+    const result = await this.append(options, (entries) => {
       const chosen = choose(liveBackups(entries), entries);
       if (chosen.length === 0) return { done: nothing };
       const deleted = chosen.map(({ sequence, hash, manifest }) => ({ sequence, hash, name: manifest.name }));
@@ -83,17 +95,22 @@ export class ManifestChain {
     return result === nothing ? undefined : result;
   }
 
-  async #append(
-    options: CallOptions,
-    decide: (entries: readonly ChainEntry[]) => { readonly done: CommitResult } | { readonly append: Manifest },
+  /**
+   * Appends what `decide` makes of the whole chain, right behind its last entry: when somebody else was faster, it is asked again. `sealer`
+   * is for the entry that brings a new data key into use.
+   */
+  async append(
+    options: CallOptions & { readonly sealer?: BoxSealer },
+    decide: (entries: readonly ChainEntry[]) => ChainDecision | Promise<ChainDecision>,
   ): Promise<CommitResult> {
     for (let attempt = 0; attempt < COMMIT_ATTEMPTS; attempt++) {
       const { entries } = await this.read(options);
-      const decision = decide(entries);
+      await this.#refuseWhenLeftOut(entries);
+      const decision = await decide(entries);
       if ('done' in decision) return decision.done;
       const last = entries.at(-1);
       const sequence = (last?.sequence ?? 0) + 1;
-      const file = this.#encode(sequence, last?.hash ?? '', decision.append);
+      const file = this.#encode({ sequence, previousHash: last?.hash ?? '', body: decision.append }, options.sealer ?? this.#sealer);
       try {
         await this.#store.create(manifestKey(sequence), file, options);
         this.#witnessed.set(sequence, sha256(file));
@@ -106,10 +123,23 @@ export class ManifestChain {
     throw new HoldfastError('Unavailable', `${this.#store.url}: too many writers commit at the same time`);
   }
 
-  #encode(sequence: number, previousHash: string, body: Manifest): Buffer {
+  /**
+   * Left out of a rotation, we would write what nobody accepts. But anybody can put rubbish there that looks like a new data key: it must
+   * not keep those from writing whose key files are there.
+   */
+  async #refuseWhenLeftOut(entries: readonly ChainEntry[]): Promise<void> {
+    const last = entries.at(-1)?.content;
+    if (last && 'damage' in last && last.damage instanceof UnknownDataKey && !(await this.#sealer.keys.isHolder())) {
+      throw new HoldfastError('WrongKey', last.damage.message, {
+        advice: 'give a key that was not left out of the last "holdfast keys rotate"',
+      });
+    }
+  }
+
+  #encode({ sequence, previousHash, body }: Omit<ChainDocument, 'repositoryId'>, sealer: BoxSealer): Buffer {
     assertManifest(body);
     const document = { sequence, previousHash, repositoryId: this.#repositoryId, body };
-    const box = this.#sealer.seal({ kind: 'manifest', name: sequenceName(sequence) }, Buffer.from(JSON.stringify(document)), true);
+    const box = sealer.seal({ kind: 'manifest', name: sequenceName(sequence) }, Buffer.from(JSON.stringify(document)), true);
     return Buffer.concat([fileHeader('M'), box]);
   }
 
@@ -118,10 +148,24 @@ export class ManifestChain {
       try {
         const limit = pLimit(PARALLEL_READS);
         const sequences = (await listKeys(this.#store, MANIFESTS, options)).flatMap((key) => sequenceOf(key) ?? []);
-        return await Promise.all(sequences.map((sequence) => limit(() => this.#readOne(sequence, options))));
+        const { newest } = this.#sealer.keys;
+        const entries = await Promise.all(sequences.map((sequence) => limit(() => this.#readOne(sequence, options))));
+        // A new data key that was met on the way says more about the other entries.
+        if (this.#sealer.keys.newest === newest || attempt === LISTING_ATTEMPTS) return entries;
       } catch (error) {
         if (!isFailure(error, 'NotFound') || attempt === LISTING_ATTEMPTS) throw error;
       }
+    }
+  }
+
+  /** Whoever held a key that was taken away has the older data keys still, and must not pass for a writer. */
+  #checkDataKey(number: number, { sequence, body }: ChainDocument, where: string): void {
+    if (body.type === 'rotation') {
+      if (body.number !== number) throw damaged(where, 'it names another data key than the one that it is sealed with');
+      this.#sealer.keys.countsFrom(number, sequence);
+    }
+    if (number < this.#sealer.keys.requiredFor(sequence)) {
+      throw damaged(where, 'it is sealed with a data key that was replaced before: somebody wrote it with a key that was taken away');
     }
   }
 
@@ -132,8 +176,9 @@ export class ManifestChain {
       return await checkedTwice(async () => {
         const file = await this.#store.read(manifestKey(sequence), undefined, options);
         hash = sha256(file);
-        const plain = this.#sealer.open({ kind: 'manifest', name: sequenceName(sequence) }, afterHeader('M', file, where), where);
-        const document = parseChainDocument(plain, where);
+        const box = afterHeader('M', file, where);
+        const document = parseChainDocument(this.#sealer.open({ kind: 'manifest', name: sequenceName(sequence) }, box, where), where);
+        this.#checkDataKey(dataKeyOf(box), document, where);
         if (document.sequence !== sequence || document.repositoryId !== this.#repositoryId) throw damaged(where, 'it belongs elsewhere');
         return { sequence, hash, content: { previousHash: document.previousHash, manifest: document.body } };
       });

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
+import type { HoldfastError } from '../contracts/failures.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { checkedTwice, damaged, isFailure, sha256 } from './failures.ts';
-import { afterHeader, HEADER_BYTES } from './file-header.ts';
 import { packKey } from './layout.ts';
-import { decodeTrailer, type FrameEntry } from './pack-table.ts';
+import { openTrailer } from './pack-trailer.ts';
 import type { BoxSealer } from './sealed-box.ts';
 import type { SegmentCodec } from './segment-codec.ts';
 import type { IndexedPack, SegmentIndex } from './segment-index.ts';
@@ -18,7 +18,7 @@ export interface PackReaderParts {
   readonly store: ObjectStore;
   readonly codec: SegmentCodec;
   readonly sealer: BoxSealer;
-  readonly index: SegmentIndex;
+  readonly index: Pick<SegmentIndex, 'find' | 'pack' | 'markMissing'>;
 }
 
 interface Wanted {
@@ -36,7 +36,7 @@ export class PackReader {
 
   /** Plain bytes of one segment, from whichever pack has it right. `Damaged` when none does, naming the last one tried. */
   async readSegment(id: Buffer, options: CallOptions): Promise<Buffer> {
-    let failure = damaged(`${this.#parts.store.url}: segment ${id.toString('hex', 0, 8)}`, 'no index knows it');
+    let failure = damaged(`${this.#parts.store.url}: segment ${id.toString('hex', 0, 8)}`, 'no pack that is there has it');
     for (const place of this.#parts.index.find(id)) {
       try {
         return await checkedTwice(() => this.#readFrame({ id, place }, options));
@@ -51,18 +51,27 @@ export class PackReader {
     throw failure;
   }
 
-  /** The same for several, by as few requests as is sensible; by id, hexadecimal. */
-  async readMany(ids: readonly Buffer[], options: CallOptions): Promise<Map<string, Buffer>> {
+  /** The same for several, by as few requests as is sensible; by id, hexadecimal. What no pack has right is answered with why. */
+  async readMany(ids: readonly Buffer[], options: CallOptions): Promise<Map<string, Buffer | HoldfastError>> {
     const limit = pLimit(PARALLEL_REQUESTS);
-    const found = new Map<string, Buffer>();
+    const found = new Map<string, Buffer | HoldfastError>();
     const runs = runsOf(this.#wanted(ids));
     await Promise.all(runs.map((run) => limit(() => this.#readRun(run, { found, options }))));
-    // What a common request did not bring is read alone, with all that can be done for it, or fails with its own reason.
+    // What a common request did not bring is read alone, with all that can be done for it, or has a reason of its own.
     for (const id of ids) {
       const name = id.toString('hex');
-      if (!found.has(name)) found.set(name, await this.readSegment(id, options));
+      if (!found.has(name)) found.set(name, await this.#readOrReason(id, options));
     }
     return found;
+  }
+
+  async #readOrReason(id: Buffer, options: CallOptions): Promise<Buffer | HoldfastError> {
+    try {
+      return await this.readSegment(id, options);
+    } catch (error) {
+      if (isFailure(error, 'Damaged')) return error;
+      throw error;
+    }
   }
 
   /** Reads a whole pack and checks everything in it: its name, its trailer, every frame. Returns the number of segments. */
@@ -72,18 +81,10 @@ export class PackReader {
     return checkedTwice(async () => {
       const file = await this.#parts.store.read(key, undefined, options);
       if (sha256(file) !== pack.packId) throw damaged(where, 'its hash is not its name');
-      const frames = this.#trailerOf(file, where);
+      const frames = openTrailer(this.#parts.sealer, file, where);
       for (const { id, offset, length } of frames) this.#parts.codec.open(id, file.subarray(offset, offset + length), where);
       return frames.length;
     });
-  }
-
-  #trailerOf(file: Buffer, where: string): FrameEntry[] {
-    afterHeader('P', file, where);
-    const end = file.length - 4;
-    const start = end < HEADER_BYTES ? 0 : end - file.readUInt32BE(end);
-    if (start < HEADER_BYTES) throw damaged(where, 'its trailer has an impossible size');
-    return decodeTrailer(this.#parts.sealer.open({ kind: 'trailer', name: '' }, file.subarray(start, end), where), where);
   }
 
   #wanted(ids: readonly Buffer[]): Wanted[] {
@@ -100,7 +101,10 @@ export class PackReader {
     return codec.open(id, frame, this.#where(place));
   }
 
-  async #readRun(run: readonly Wanted[], into: { readonly found: Map<string, Buffer>; readonly options: CallOptions }): Promise<void> {
+  async #readRun(
+    run: readonly Wanted[],
+    into: { readonly found: Map<string, Buffer | HoldfastError>; readonly options: CallOptions },
+  ): Promise<void> {
     const [first] = run;
     const last = run.at(-1);
     if (!first || !last) return;

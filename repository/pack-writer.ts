@@ -4,10 +4,7 @@ import { encodeTrailer, type FrameEntry, type PackTable } from './pack-table.ts'
 import type { BoxSealer } from './sealed-box.ts';
 import type { SegmentCodec } from './segment-codec.ts';
 
-/** A pack is closed when it has reached this size ... */
-const FULL_BYTES = 8 * 1024 ** 2;
-/** ... and does not exceed this one, unless a single frame does. */
-const MAX_BYTES = 16 * 1024 ** 2;
+const DEFAULT_MIB = 8;
 /** Room for the trailer and its length. */
 const TRAILER_RESERVE = 1024 ** 2;
 /** One frame in so many is opened again before it is uploaded: a broken compressor or memory shows up before it counts. */
@@ -16,12 +13,15 @@ const PROOF_INTERVAL = 64;
 /** Collects frames until there are enough for a pack. */
 export class PackWriter {
   readonly #codec: SegmentCodec;
+  readonly #fullBytes: number;
   readonly #chunks: Buffer[] = [];
   readonly #frames: FrameEntry[] = [];
   #size = HEADER_BYTES;
 
-  constructor(codec: SegmentCodec) {
+  /** A pack is closed when it has reached `sizeMiB`, and does not exceed twice as much unless a single frame does. */
+  constructor(codec: SegmentCodec, sizeMiB = DEFAULT_MIB) {
     this.#codec = codec;
+    this.#fullBytes = sizeMiB * 1024 ** 2;
   }
 
   get isEmpty(): boolean {
@@ -29,12 +29,12 @@ export class PackWriter {
   }
 
   get isFull(): boolean {
-    return this.#size >= FULL_BYTES;
+    return this.#size >= this.#fullBytes;
   }
 
   /** Whether a frame has to go into the next pack. */
   wouldOverflow(frame: Buffer): boolean {
-    return !this.isEmpty && this.#size + frame.length + TRAILER_RESERVE > MAX_BYTES;
+    return !this.isEmpty && this.#size + frame.length + TRAILER_RESERVE > 2 * this.#fullBytes;
   }
 
   /** Appends a frame; `number` counts the frames of a batch and decides which of them are proven. */

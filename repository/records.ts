@@ -39,8 +39,8 @@ export class Records {
       await this.#store.create(recordKey(name), bytes, options);
     } catch (error) {
       if (!isFailure(error, 'AlreadyExists')) throw error;
-      // Sealing is deterministic: equal bytes are the equal record.
-      if ((await this.#store.read(recordKey(name), undefined, options)).equals(bytes)) return;
+      // It may have been written before the repository got a new data key: equal content is the equal record, not equal bytes.
+      if (JSON.stringify((await this.#open(name, options)).body) === JSON.stringify(record.body)) return;
       throw new HoldfastError('AlreadyExists', `${this.#store.url}: there is another account of ${record.kind} ${record.id}`, {
         cause: error,
       });
@@ -64,17 +64,32 @@ export class Records {
     return all.filter((record) => record.kind === kind).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  async #open(name: string, options: CallOptions): Promise<StoredRecord> {
-    const where = `${this.#store.url}: ${recordKey(name)}`;
-    return checkedTwice(async () => {
-      const file = await this.#store.read(recordKey(name), undefined, options);
-      const record = parseRecord(this.#sealer.open({ kind: 'record', name }, afterHeader('R', file, where), where), where);
-      if (this.#nameOf(record.kind, record.id) !== name) throw damaged(where, 'it is the account of another run');
-      return { kind: record.kind, id: record.id, body: record.body };
-    });
+  #open(name: string, options: CallOptions): Promise<StoredRecord> {
+    return openRecord({ store: this.#store, keys: this.#keys, sealer: this.#sealer }, name, options);
   }
 
   #nameOf(kind: string, id: string): string {
-    return this.#keys.mac('record/id', kind, '\0', id).toString('hex');
+    return recordName(this.#keys, kind, id);
   }
+}
+
+/** Reads the record of that name, 64 hexadecimal digits. `Damaged`, `NotFound`. */
+export async function openRecord(
+  parts: { readonly store: ObjectStore; readonly keys: KeyMaterial; readonly sealer: BoxSealer },
+  name: string,
+  options: CallOptions,
+): Promise<StoredRecord> {
+  const { store, keys, sealer } = parts;
+  const where = `${store.url}: ${recordKey(name)}`;
+  return checkedTwice(async () => {
+    const file = await store.read(recordKey(name), undefined, options);
+    const record = parseRecord(sealer.open({ kind: 'record', name }, afterHeader('R', file, where), where), where);
+    if (recordName(keys, record.kind, record.id) !== name) throw damaged(where, 'it is the account of another run');
+    return { kind: record.kind, id: record.id, body: record.body };
+  });
+}
+
+/** The 64 hexadecimal digits that name a record. */
+export function recordName(keys: KeyMaterial, kind: string, id: string): string {
+  return keys.mac('record/id', kind, '\0', id).toString('hex');
 }

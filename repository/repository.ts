@@ -4,11 +4,13 @@ import type { BackupManifest } from '../contracts/manifest.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { BatchWriter } from './batch-writer.ts';
-import { liveBackups, type BackupEntry } from './chain-entries.ts';
-import { authenticateConfig, readConfig } from './config.ts';
+import { liveBackups, type BackupEntry, type StoredBackup } from './chain-entries.ts';
+import { assertNothingCollected } from './commit-guard.ts';
+import { authenticateConfig, isConfigOf, readConfig } from './config.ts';
 import { deleteBackups, type DeletionResult } from './deletion.ts';
 import { parseJson } from './documents.ts';
 import { damaged } from './failures.ts';
+import { changeHolds, type HoldResult } from './holds.ts';
 import { openKeyFiles, type Credentials } from './key-files.ts';
 import type { KeyMaterial } from './key-material.ts';
 import { CONFIG_KEY, packKey } from './layout.ts';
@@ -28,30 +30,55 @@ export interface Segment {
   readonly records: readonly Buffer[];
 }
 
+/** How segments are stored from now on; readers need not know it. */
+export interface StorageSettings {
+  /** zstd's, 1 to 19; 1 by default. */
+  readonly compressionLevel?: number;
+  /** A pack is closed when it reaches so many MiB (8 by default), and has at most twice as many. */
+  readonly packSizeMiB?: number;
+}
+
+/** A segment that no pack has right (any more), and why. */
+export interface LostSegment {
+  readonly id: string;
+  readonly damage: HoldfastError;
+}
+
+/** The pieces of an opened repository, for what looks at the stored files themselves: checking, statistics, garbage collection. */
+export interface RepositoryParts {
+  readonly store: ObjectStore;
+  readonly keys: KeyMaterial;
+  readonly codec: SegmentCodec;
+  readonly sealer: BoxSealer;
+  readonly index: SegmentIndex;
+  readonly reader: PackReader;
+  readonly chain: ManifestChain;
+}
+
 export interface PackCheck {
   /** Packs that the segments need. */
   readonly packs: number;
   /** What is not there: packs (by key) that are gone or have another size, and segments (by id) that no index knows. */
   readonly missing: readonly string[];
-}
-
-export interface RepositoryStats {
-  readonly packs: number;
-  /** Bytes of all packs that indexes name. */
-  readonly bytes: number;
-  readonly segments: number;
-  readonly backups: number;
+  /** With `since`: numbers of the packs that were written since. */
+  readonly recent?: readonly number[];
 }
 
 /**
  * Opens the repository of a location and reads its indexes. `NotFound`: there is none; `WrongKey`: the credentials do not open it;
  * `NewerFormat`: a newer Holdfast made it; `Damaged`.
  */
-export async function openRepository(store: ObjectStore, credentials: Credentials, options: CallOptions = {}): Promise<Repository> {
+export async function openRepository(
+  store: ObjectStore,
+  credentials: Credentials,
+  options: CallOptions & { readonly storage?: StorageSettings } = {},
+): Promise<Repository> {
   const config = await readConfig(store, options);
-  const keys = await openKeyFiles(store, config.id, { ...credentials, ...options });
+  const keys = await openKeyFiles(store, config.id, { ...credentials, ...options, accepts: (found) => isConfigOf(config, found) });
   authenticateConfig(config, keys, `${store.url}: ${CONFIG_KEY}`);
-  const repository = new Repository(store, keys);
+  const repository = new Repository(store, keys, options.storage);
+  // Whether an announced data key has come into use, the chain knows.
+  if (keys.hasAnnounced) await repository.readChain(options);
   await repository.refresh(options);
   return repository;
 }
@@ -60,17 +87,23 @@ export async function openRepository(store: ObjectStore, credentials: Credential
 export class Repository {
   readonly id: string;
   readonly #store: ObjectStore;
+  readonly #keys: KeyMaterial;
+  readonly #settings: StorageSettings;
   readonly #codec: SegmentCodec;
   readonly #sealer: BoxSealer;
   readonly #index: SegmentIndex;
   readonly #reader: PackReader;
   readonly #chain: ManifestChain;
   readonly #records: Records;
+  /** By our monotonic clock. */
+  #refreshedAt = -Infinity;
 
-  constructor(store: ObjectStore, keys: KeyMaterial) {
+  constructor(store: ObjectStore, keys: KeyMaterial, settings: StorageSettings = {}) {
     this.id = keys.repositoryId;
     this.#store = store;
-    this.#codec = new SegmentCodec(keys);
+    this.#keys = keys;
+    this.#settings = settings;
+    this.#codec = new SegmentCodec(keys, settings.compressionLevel);
     this.#sealer = new BoxSealer(keys);
     this.#index = new SegmentIndex(store, this.#sealer);
     this.#reader = new PackReader({ store, codec: this.#codec, sealer: this.#sealer, index: this.#index });
@@ -78,14 +111,36 @@ export class Repository {
     this.#records = new Records(store, keys, this.#sealer);
   }
 
-  /** Takes in what other processes have stored since. */
-  refresh(options: CallOptions = {}): Promise<void> {
-    return this.#index.refresh(options);
+  get parts(): RepositoryParts {
+    return {
+      store: this.#store,
+      keys: this.#keys,
+      codec: this.#codec,
+      sealer: this.#sealer,
+      index: this.#index,
+      reader: this.#reader,
+      chain: this.#chain,
+    };
+  }
+
+  /** Takes in what other processes have stored since, new data keys among it. */
+  async refresh(options: CallOptions = {}): Promise<void> {
+    const begun = performance.now();
+    await this.#keys.learn();
+    await this.#index.refresh(options);
+    this.#refreshedAt = begun;
+  }
+
+  /** As `refresh`, unless that was done within so many milliseconds: for processes that live longer than a garbage collection waits. */
+  async refreshAfter(milliseconds: number, options: CallOptions = {}): Promise<void> {
+    if (performance.now() - this.#refreshedAt >= milliseconds) await this.refresh(options);
   }
 
   /** Begins to store segments; the batch's `finish` makes them durable. Several may run at once. */
   startBatch(options: CallOptions = {}): BatchWriter {
-    return new BatchWriter({ store: this.#store, codec: this.#codec, sealer: this.#sealer, index: this.#index }, options);
+    const { packSizeMiB } = this.#settings;
+    const parts = { store: this.#store, codec: this.#codec, sealer: this.#sealer, index: this.#index };
+    return new BatchWriter(packSizeMiB === undefined ? parts : { ...parts, packSizeMiB }, options);
   }
 
   has(id: string): boolean {
@@ -99,9 +154,18 @@ export class Repository {
 
   /** Segments in the order asked, fetched ahead by few requests; memory does not depend on their number. */
   async *readSegments(ids: readonly string[], options: CallOptions = {}): AsyncGenerator<Segment> {
+    for await (const segment of this.readWhatIsLeft(ids, options)) {
+      if ('damage' in segment) throw segment.damage;
+      yield segment;
+    }
+  }
+
+  /** The same, going on behind segments that are damaged or gone: each asked for is answered, in its place, with its records or with why there are none. */
+  async *readWhatIsLeft(ids: readonly string[], options: CallOptions = {}): AsyncGenerator<Segment | LostSegment> {
     await this.#know(ids, options);
     for await (const { id, plain } of streamSegments({ index: this.#index, reader: this.#reader }, ids, options)) {
-      yield { id, records: splitRecords(plain, `segment ${id}`) };
+      if (plain instanceof HoldfastError) yield { id, damage: plain };
+      else yield { id, records: splitRecords(plain, `segment ${id}`) };
     }
   }
 
@@ -113,26 +177,29 @@ export class Repository {
   }
 
   /** Whether the packs that segments need are there, with the right size. Reads no content. Packs found missing are not relied on by later batches. */
-  async statPacks(ids: readonly string[], options: CallOptions = {}): Promise<PackCheck> {
-    await this.#know(ids, options);
+  async statPacks(ids: readonly string[], options: CallOptions & { readonly since?: number } = {}): Promise<PackCheck> {
+    await this.refresh(options);
     const limit = pLimit(PARALLEL_STATS);
     const needed = new Set<number>();
     const missing: string[] = [];
+    const recent: number[] = [];
     for (const id of ids) {
       const [place] = this.#index.find(segmentId(id));
-      if (place) needed.add(place.pack);
+      if (place && this.#index.isSafe(segmentId(id))) needed.add(place.pack);
       else missing.push(id);
     }
     const checks = [...needed].map((number) =>
       limit(async () => {
         const { packId, sizeBytes } = this.#index.pack(number);
-        if ((await this.#store.stat(packKey(packId), options))?.sizeBytes === sizeBytes) return;
+        const found = await this.#store.stat(packKey(packId), options);
+        if (options.since !== undefined && found && Date.parse(found.modifiedAt) >= options.since) recent.push(number);
+        if (found?.sizeBytes === sizeBytes) return;
         this.#index.markMissing(number);
         missing.push(packKey(packId));
       }),
     );
     await Promise.all(checks);
-    return { packs: needed.size, missing: missing.sort() };
+    return { packs: needed.size, missing: missing.sort(), ...(options.since === undefined ? {} : { recent }) };
   }
 
   /** Reads and checks whole packs that segments need: names, trailers, every frame. Returns the number of segments in them. */
@@ -144,9 +211,14 @@ export class Repository {
     return segments;
   }
 
-  /** Writes the manifest: the moment from which the backup exists. Twice for one run id gives the first answer; a name in use is `AlreadyExists`. */
+  /**
+   * Writes the manifest: the moment from which the backup exists. Twice for one run id gives the first answer; a name in use is `AlreadyExists`.
+   * `Conflict` when garbage collection has taken, since the indexes were read, what the backup relies on; then nothing is committed.
+   */
   commit(manifest: BackupManifest, options: CallOptions = {}): Promise<CommitResult> {
-    return this.#chain.commit(manifest, options);
+    const refresh = (): Promise<void> => this.refresh(options);
+    const parts = { url: this.#store.url, index: this.#index, reader: this.#reader, refresh };
+    return this.#chain.commit(manifest, { ...options, ready: (entries) => assertNothingCollected(parts, { manifest, entries }, options) });
   }
 
   /** All backups, newest last. Damaged ones are left out; `problems` names them. */
@@ -172,7 +244,7 @@ export class Repository {
   }
 
   /** A backup whose sequence is known from `findBackup` or `commit`, read alone: the length of the chain does not matter. `NotFound`, `Damaged`. */
-  async readBackup(sequence: number, options: CallOptions = {}): Promise<BackupEntry> {
+  async readBackup(sequence: number, options: CallOptions = {}): Promise<StoredBackup> {
     const { hash, content } = await this.#chain.readEntry(sequence, options);
     if ('damage' in content) throw content.damage;
     const { manifest } = content;
@@ -182,6 +254,16 @@ export class Repository {
 
   deleteBackups(names: readonly string[], options: CallOptions = {}): Promise<DeletionResult> {
     return deleteBackups({ store: this.#store, chain: this.#chain }, names, { ...options, deletedAt: new Date().toISOString() });
+  }
+
+  /** Forbids to delete backups until they are released. `NotFound` when there is none of a name. */
+  hold(names: readonly string[], reason: string, options: CallOptions = {}): Promise<HoldResult> {
+    return this.#changeHolds('hold', { names, reason }, options);
+  }
+
+  /** Lets backups that were held be deleted again. `NotFound` when there is none of a name. */
+  release(names: readonly string[], reason: string, options: CallOptions = {}): Promise<HoldResult> {
+    return this.#changeHolds('release', { names, reason }, options);
   }
 
   /** The whole chain of manifests, with what is wrong with it. */
@@ -209,9 +291,12 @@ export class Repository {
     return this.#records.list(kind, options);
   }
 
-  async stats(options: CallOptions = {}): Promise<RepositoryStats> {
-    await this.refresh(options);
-    return { ...this.#index.totals, backups: (await this.backups(options)).length };
+  #changeHolds(
+    type: 'hold' | 'release',
+    what: { readonly names: readonly string[]; readonly reason: string },
+    options: CallOptions,
+  ): Promise<HoldResult> {
+    return changeHolds({ url: this.#store.url, chain: this.#chain }, { type, ...what, at: new Date().toISOString() }, options);
   }
 
   /** Another process may have stored a segment since our indexes were read. */

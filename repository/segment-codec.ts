@@ -12,9 +12,10 @@ export class SegmentCodec {
   readonly #keys: KeyMaterial;
   readonly #sealer: BoxSealer;
 
-  constructor(keys: KeyMaterial) {
+  /** `compressionLevel`: zstd's, 1 to 19, of what is stored from now on. */
+  constructor(keys: KeyMaterial, compressionLevel?: number) {
     this.#keys = keys;
-    this.#sealer = new BoxSealer(keys);
+    this.#sealer = new BoxSealer(keys, compressionLevel);
   }
 
   /** The segment's id, 32 bytes: a keyed hash of its plain bytes. */

@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../contracts/failures.ts';
 import type { CallOptions } from '../storage/object-store.ts';
 import type { PackReader } from './pack-reader.ts';
 import type { SegmentIndex } from './segment-index.ts';
@@ -6,13 +7,19 @@ import type { SegmentIndex } from './segment-index.ts';
 const WINDOW_BYTES = 8 * 1024 ** 2;
 const WINDOW_SEGMENTS = 4096;
 
+export interface StreamedSegment {
+  readonly id: string;
+  /** Its plain bytes, or why there are none. */
+  readonly plain: Buffer | HoldfastError;
+}
+
 /** Plain bytes of segments in the order asked, fetched ahead. Memory does not depend on how many there are. */
 export async function* streamSegments(
-  parts: { readonly index: SegmentIndex; readonly reader: PackReader },
+  parts: { readonly index: Pick<SegmentIndex, 'find'>; readonly reader: PackReader },
   ids: Iterable<string>,
   options: CallOptions,
-): AsyncGenerator<{ readonly id: string; readonly plain: Buffer }> {
-  let ahead: Promise<Map<string, Buffer>> | undefined;
+): AsyncGenerator<StreamedSegment> {
+  let ahead: Promise<Map<string, Buffer | HoldfastError>> | undefined;
   let current: readonly string[] = [];
   for (const next of windows(parts.index, ids)) {
     const fetched = fetchWindow(parts.reader, next, options);
@@ -23,7 +30,7 @@ export async function* streamSegments(
   if (ahead) yield* inOrder(current, await ahead);
 }
 
-function fetchWindow(reader: PackReader, names: readonly string[], options: CallOptions): Promise<Map<string, Buffer>> {
+function fetchWindow(reader: PackReader, names: readonly string[], options: CallOptions): Promise<Map<string, Buffer | HoldfastError>> {
   const unique = [...new Set(names)].map((name) => Buffer.from(name, 'hex'));
   const fetched = reader.readMany(unique, options);
   // Reported when its turn comes; a consumer that stops earlier never asks.
@@ -31,14 +38,14 @@ function fetchWindow(reader: PackReader, names: readonly string[], options: Call
   return fetched;
 }
 
-function* inOrder(names: readonly string[], fetched: Map<string, Buffer>): Generator<{ readonly id: string; readonly plain: Buffer }> {
+function* inOrder(names: readonly string[], fetched: Map<string, Buffer | HoldfastError>): Generator<StreamedSegment> {
   for (const id of names) {
     const plain = fetched.get(id);
     if (plain) yield { id, plain };
   }
 }
 
-function* windows(index: SegmentIndex, ids: Iterable<string>): Generator<string[]> {
+function* windows(index: Pick<SegmentIndex, 'find'>, ids: Iterable<string>): Generator<string[]> {
   let window: string[] = [];
   let bytes = 0;
   for (const id of ids) {

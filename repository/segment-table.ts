@@ -47,6 +47,16 @@ export class SegmentTable {
     }
   }
 
+  /** Number of the oldest entry of a segment, from 0 in the order of adding; -1 when there is none. */
+  entryOf(id: Buffer): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = id.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
+      const entry = (this.#slots[slot] ?? 0) - 1;
+      const at = entry * SEGMENT_ID_BYTES;
+      if (entry < 0 || id.compare(this.#ids, at, at + SEGMENT_ID_BYTES) === 0) return Math.max(-1, entry);
+    }
+  }
+
   #place(entry: number): SegmentPlace {
     const [pack = 0, offset = 0, length = 0, plainLength = 0] = this.#fields.subarray(entry * FIELDS, (entry + 1) * FIELDS);
     return { pack, offset, length, plainLength };

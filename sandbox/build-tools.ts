@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import { executableOnPath } from './find-tool.ts';
-import type { Tool, ToolModule, ToolName } from './tool-catalogue.ts';
+import type { GoModule, Tool, ToolName } from './tool-catalogue.ts';
 
 export interface BuildOptions {
   /** An empty folder for the binaries. */
@@ -29,11 +29,7 @@ wait $!`;
  * Builds tools of one module in one `go build`, so that all cores have work, and returns where they are. The pinned module itself is not
  * written to. Rejects with `NotFound` without Go, and with `Unavailable` with the compiler's last words when the build fails.
  */
-export async function buildTools(
-  module: ToolModule,
-  tools: readonly Tool[],
-  options: BuildOptions,
-): Promise<ReadonlyMap<ToolName, string>> {
+export async function buildTools(module: GoModule, tools: readonly Tool[], options: BuildOptions): Promise<ReadonlyMap<ToolName, string>> {
   const names = tools.map(({ name }) => name).join(', ');
   const go = await executableOnPath(options.environment['PATH'] ?? '', 'go');
   if (go === undefined) {
@@ -63,7 +59,7 @@ function outputName({ goPackage }: Tool): string {
   return elements.at(-1) ?? goPackage;
 }
 
-async function goBuild(go: string, what: { module: ToolModule; tools: readonly Tool[] }, options: BuildOptions): Promise<void> {
+async function goBuild(go: string, what: { module: GoModule; tools: readonly Tool[] }, options: BuildOptions): Promise<void> {
   const { module, tools } = what;
   const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false', `-ldflags=${module.ldflags}`, '-o', `${options.folder}/`];
   const packages = tools.map(({ goPackage }) => goPackage);

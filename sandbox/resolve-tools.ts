@@ -5,6 +5,7 @@ import { buildTools } from './build-tools.ts';
 import { downloadTool } from './download-tool.ts';
 import { executableIn, executableOnPath, whyUnsuitable } from './find-tool.ts';
 import { withLock } from './folder-lock.ts';
+import { installTools } from './install-tools.ts';
 import { cacheFolder } from './state-folder.ts';
 import { TOOLS } from './tool-catalogue.ts';
 import type { Tool, ToolModule, ToolName } from './tool-catalogue.ts';
@@ -25,7 +26,7 @@ export interface ResolveOptions {
 
 /**
  * Finds the path of each tool: in the explicit folder, on PATH in a suitable version, in the user's cache, as an official release with a
- * pinned checksum, or built with Go from pinned sources. The last two take a while, fill the cache and tell `progress`; processes that need
+ * pinned checksum, or made from what sandbox/tools pins: built with Go or installed with pip. The last two take a while, fill the cache and tell `progress`; processes that need
  * the same tool at the same time wait for one another, so that it is made once. Rejects with `NotFound` when no source has the tool.
  */
 export async function resolveTools(names: readonly ToolName[], options: ResolveOptions = {}): Promise<ReadonlyMap<ToolName, string>> {
@@ -118,9 +119,10 @@ class Search {
     await mkdir(unfinished);
     const { signal } = this.#options;
     const progress = (message: string, remainingMs: number) => {
-      this.#say(tools, 'go build', { message, remainingMs });
+      this.#say(tools, module.kind === 'go' ? 'go build' : 'pip', { message, remainingMs });
     };
-    const built = await buildTools(module, tools, { folder: unfinished, environment: this.#environment, progress, signal });
+    const options = { folder: unfinished, environment: this.#environment, progress, signal };
+    const built = await (module.kind === 'go' ? buildTools(module, tools, options) : installTools(module, tools, options));
     for (const [name, path] of built) await putInPlace(path, join(cache, name));
     await rm(unfinished, { recursive: true, force: true });
   }

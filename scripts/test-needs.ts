@@ -8,19 +8,25 @@ const TESTS = fileURLToPath(new URL('../test/', import.meta.url));
 const EVERY_SERVER = join(TESTS, 'support', 'sandbox-env.ts');
 const END_TO_END = join(TESTS, 'e2e');
 const CONTROL_PLANE: readonly ToolName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+const END_TO_END_TOOLS: readonly ToolName[] = [...CONTROL_PLANE, 'versitygw', 'temporal'];
 
 /** A test that uses one of these functions needs these tools. */
 const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
   [/\b(startTestCluster|upSandbox)\b/, CONTROL_PLANE],
   [/\b(startTestS3|startS3)\b/, ['versitygw']],
+  [/\b(startTestSecondS3|startSecondS3)\b/, ['rclone']],
+  [/\b(startTestGcs|startGcs)\b/, ['fake-gcs-server']],
   [/\b(startTestTemporal|startTemporal)\b/, ['temporal']],
 ];
 
-/** The tools that a test file needs, by the servers that it and the test code it imports start. End-to-end tests need all. */
+/**
+ * The tools that a test file needs, by the servers that it and the test code it imports start. End-to-end tests start theirs through the
+ * command line, where nothing of it is seen.
+ */
 export function neededTools(testFile: string): ReadonlySet<ToolName> {
   const text = withImports(testFile, new Set([EVERY_SERVER]));
-  const used = STARTERS.filter(([starter]) => starter.test(text) || testFile.startsWith(`${END_TO_END}/`));
-  return new Set(used.flatMap(([, tools]) => tools));
+  const seen = STARTERS.flatMap(([starter, tools]) => (starter.test(text) ? tools : []));
+  return new Set([...(testFile.startsWith(`${END_TO_END}/`) ? END_TO_END_TOOLS : []), ...seen]);
 }
 
 function withImports(file: string, seen: Set<string>): string {

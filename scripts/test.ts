@@ -34,7 +34,9 @@ async function runTests(): Promise<number> {
   for (const [tool, reason] of missing) console.error(`npm test: no ${tool}: ${reason}`);
   console.error(`npm test: left out without them: ${leftOut.map((file) => relative(ROOT, file)).join(', ')}`);
   if (process.env['CI'] === 'true') {
-    console.error('npm test: with CI=true nothing may be left out: install Go, or set HOLDFAST_BIN to a folder with the binaries');
+    console.error(
+      'npm test: with CI=true nothing may be left out: install Go and Python, or set HOLDFAST_BIN to a folder with the binaries',
+    );
     return 1;
   }
   return jest([...jestArguments, ...leftOut.flatMap((file) => ['--testPathIgnorePatterns', `^${literal(file)}$`])]);

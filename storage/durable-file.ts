@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { copyFile, open, unlink, type FileHandle } from 'node:fs/promises';
 import { HoldfastError } from '../contracts/failures.ts';
 import { errorCode } from './filesystem-errors.ts';
 import type { ByteRange } from './object-store.ts';
@@ -16,12 +16,23 @@ export async function writeDurably(path: string, body: Uint8Array, signal: Abort
 }
 
 /** Where links do not exist, the name itself is claimed. A crash in between leaves a short object, which every reader's checks refuse. */
-export async function createExclusively(path: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+export async function copyExclusively(from: string, path: string): Promise<void> {
   try {
-    await writeDurably(path, body, signal);
+    await copyFile(from, path, constants.COPYFILE_EXCL);
+    await syncFile(path);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') await unlink(path).catch(ignoreMissing);
     throw error;
+  }
+}
+
+/** Makes the content of a file durable. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDONLY);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -7,7 +7,7 @@ export function errorCode(error: unknown): string {
 
 export function rootGone(url: string): HoldfastError {
   return new HoldfastError('LocationGone', `${url}: the folder does not exist`, {
-    advice: 'mount the disk, or create the folder with "holdfast location add"',
+    advice: 'mount the disk, or create the folder; for a new repository "holdfast repository init" creates it',
   });
 }
 

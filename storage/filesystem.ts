@@ -1,13 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent } from 'node:fs';
-import { link as hardLink, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, link as hardLink, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { HoldfastError } from '../contracts/failures.ts';
-import { createExclusively, ignoreMissing, readRange, syncFolder, writeDurably } from './durable-file.ts';
-import { errorCode, fileError, rootGone } from './filesystem-errors.ts';
-import { assertKey, assertPrefix, isKey } from './keys.ts';
-import type { ByteRange, CallOptions, ObjectStore, StoreCapabilities, StoredObject } from './object-store.ts';
+import { copyExclusively, ignoreMissing, readRange, syncFile, syncFolder, writeDurably } from './durable-file.ts';
+import { errorCode, fileError } from './filesystem-errors.ts';
+import { Folder } from './folder.ts';
+import { assertKey, assertPrefix } from './keys.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  LargeSource,
+  ObjectStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreFacts,
+  StorePlace,
+} from './object-store.ts';
+import { fillPartial, partialName, removeAbandoned } from './partial-file.ts';
 
 /** Without hard links (exFAT, some network mounts) these come back from link(2). */
 const LINK_UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -23,48 +33,62 @@ export interface FilesystemOptions {
  */
 export class FilesystemStore implements ObjectStore {
   readonly url: string;
-  readonly capabilities: StoreCapabilities = { atomicCreate: true };
-  readonly #root: string;
+  readonly place: StorePlace;
+  readonly capabilities: StoreCapabilities = { atomicCreate: true, resumableUploads: true, objectLock: false };
+  readonly #folder: Folder;
   readonly #link: (existing: string, created: string) => Promise<void>;
-  /** Folders whose own entry is known to be durable. */
-  readonly #synced = new Set<string>();
 
   /** `root` is an absolute path; the folder need not exist until `prepare`. */
   constructor(root: string, options: FilesystemOptions = {}) {
-    this.#root = root;
+    this.#folder = new Folder(root);
     this.#link = options.link ?? hardLink;
-    this.url = pathToFileURL(root).href;
+    this.url = this.#folder.url;
+    this.place = { scheme: 'file', endpoint: '', bucket: root, prefix: '' };
   }
 
   async prepare(options: CallOptions = {}): Promise<void> {
-    await this.#run(this.#root, options, async () => {
-      await mkdir(this.#root, { recursive: true });
-      if (!(await lstat(this.#root)).isDirectory()) throw new HoldfastError('BadInput', `${this.url} is not a folder`);
-      await syncFolder(dirname(this.#root));
+    const { root } = this.#folder;
+    await this.#folder.run(root, options, async () => {
+      await makeFolder(root);
+      if (!(await lstat(root)).isDirectory()) throw new HoldfastError('BadInput', `${this.url} is not a folder`);
+      await syncFolder(dirname(root));
     });
   }
 
   async create(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
+    await this.#createFrom(key, options, (temporary) => writeDurably(temporary, body, options.signal));
+  }
+
+  async createLarge(
+    key: string,
+    source: LargeSource,
+    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
+  ): Promise<void> {
     assertKey(this.url, key);
-    await this.#run(key, options, async () => {
-      await this.#makeParents(key);
-      const path = join(this.#root, key);
-      const temporary = join(dirname(path), `.tmp-${process.pid}-${randomBytes(8).toString('hex')}`);
+    await this.#folder.run(key, options, async () => {
+      await this.#folder.makeParents(key);
+      const path = this.#folder.pathOf(key);
+      const partial = join(dirname(path), partialName(key, source));
       try {
-        await writeDurably(temporary, body, options.signal);
-        await this.#publish(temporary, path, { body, ...options });
-      } finally {
-        await unlink(temporary).catch(ignoreMissing);
+        await this.#assertFree(key);
+        await fillPartial(partial, source, options);
+        await this.#publish(partial, path);
+      } catch (error) {
+        // What was written serves the next attempt, unless there can be none.
+        if (errorCode(error) === 'EEXIST') await unlink(partial).catch(ignoreMissing);
+        throw error;
       }
-      await this.#syncFolders(dirname(path));
+      await unlink(partial).catch(ignoreMissing);
+      await removeAbandoned(dirname(path));
+      await this.#folder.syncParents(key);
     });
   }
 
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
     assertKey(this.url, key);
-    return this.#run(key, options, async () => {
-      await this.#refuseLinks(key);
-      const file = await open(join(this.#root, key), constants.O_RDONLY | constants.O_NOFOLLOW);
+    return this.#folder.run(key, options, async () => {
+      await this.#folder.refuseLinks(key);
+      const file = await open(this.#folder.pathOf(key), constants.O_RDONLY | constants.O_NOFOLLOW);
       try {
         return await readRange(file, range, `${this.url}: ${key}`);
       } finally {
@@ -75,13 +99,13 @@ export class FilesystemStore implements ObjectStore {
 
   async stat(key: string, options: CallOptions = {}): Promise<StoredObject | undefined> {
     assertKey(this.url, key);
-    return this.#run(key, options, async () => {
+    return this.#folder.run(key, options, async () => {
       try {
-        await this.#refuseLinks(key);
+        await this.#folder.refuseLinks(key);
         return await this.#describe(key);
       } catch (error) {
         if (errorCode(error) !== 'ENOENT') throw error;
-        await this.#requireRoot();
+        await this.#folder.requireRoot();
         return undefined;
       }
     });
@@ -89,7 +113,7 @@ export class FilesystemStore implements ObjectStore {
 
   async *list(prefix: string, options: CallOptions & { readonly after?: string } = {}): AsyncGenerator<StoredObject> {
     assertPrefix(this.url, prefix);
-    for (const key of await this.#entries(prefix, options)) {
+    for (const key of await this.#folder.entries(prefix, options)) {
       if (key.endsWith('/')) {
         yield* this.list(key, options);
         continue;
@@ -103,16 +127,67 @@ export class FilesystemStore implements ObjectStore {
 
   async delete(key: string, options: CallOptions = {}): Promise<void> {
     assertKey(this.url, key);
-    await this.#run(key, options, async () => {
+    await this.#folder.run(key, options, async () => {
       try {
-        await this.#refuseLinks(key);
-        await unlink(join(this.#root, key));
+        await this.#folder.refuseLinks(key);
+        await unlink(this.#folder.pathOf(key));
       } catch (error) {
         if (errorCode(error) !== 'ENOENT') throw error;
-        await this.#requireRoot();
+        await this.#folder.requireRoot();
         return;
       }
-      await syncFolder(dirname(join(this.#root, key)));
+      await syncFolder(dirname(this.#folder.pathOf(key)));
+    });
+  }
+
+  canCopyFrom(source: StorePlace): boolean {
+    return source.scheme === 'file';
+  }
+
+  /** File systems that can do so share the blocks of both files. */
+  async copyFrom(source: StorePlace, key: string, options: CallOptions = {}): Promise<void> {
+    assertKey(this.url, key);
+    const from = new Folder(source.bucket);
+    await from.run(key, options, async () => {
+      await from.refuseLinks(key);
+      if (!(await lstat(from.pathOf(key))).isFile()) throw fileError(from.url, key, { code: 'ENOENT' });
+    });
+    await this.#createFrom(key, options, async (temporary) => {
+      await this.#assertFree(key);
+      await copyFile(from.pathOf(key), temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await syncFile(temporary);
+    });
+  }
+
+  /** Folders have no locks. */
+  lock(key: string): Promise<void> {
+    return Promise.reject(
+      new HoldfastError('BadInput', `${this.url}: ${key}: folders have no locks`, { advice: 'use a store with object locks' }),
+    );
+  }
+
+  /** By the clock of the file system, which on a network mount is not that of this machine. */
+  async facts(options: CallOptions = {}): Promise<StoreFacts> {
+    const { root } = this.#folder;
+    return this.#folder.run(root, options, async () => {
+      const probe = join(root, temporaryName());
+      try {
+        await writeDurably(probe, new Uint8Array(), options.signal);
+        return { serverTime: (await lstat(probe)).mtime.toISOString(), versioning: false, objectLock: false };
+      } finally {
+        await unlink(probe).catch(ignoreMissing);
+      }
+    });
+  }
+
+  async tryOverwrite(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
+    assertKey(this.url, key);
+    const path = this.#folder.pathOf(key);
+    await this.#folder.run(key, options, async () => {
+      await this.#folder.refuseLinks(key);
+      const temporary = join(dirname(path), temporaryName());
+      await writeDurably(temporary, body, options.signal);
+      await rename(temporary, path);
     });
   }
 
@@ -120,106 +195,65 @@ export class FilesystemStore implements ObjectStore {
     return Promise.resolve();
   }
 
-  async #publish(temporary: string, path: string, options: CallOptions & { readonly body: Uint8Array }): Promise<void> {
-    options.signal?.throwIfAborted();
+  /** Makes an object of the temporary file that `write` makes. */
+  async #createFrom(key: string, options: CallOptions, write: (temporary: string) => Promise<void>): Promise<void> {
+    assertKey(this.url, key);
+    await this.#folder.run(key, options, async () => {
+      await this.#folder.makeParents(key);
+      const path = this.#folder.pathOf(key);
+      const temporary = join(dirname(path), temporaryName());
+      try {
+        await write(temporary);
+        options.signal?.throwIfAborted();
+        await this.#publish(temporary, path);
+      } finally {
+        await unlink(temporary).catch(ignoreMissing);
+      }
+      await this.#folder.syncParents(key);
+    });
+  }
+
+  async #publish(temporary: string, path: string): Promise<void> {
     try {
       await this.#link(temporary, path);
     } catch (error) {
       if (!LINK_UNSUPPORTED.has(errorCode(error))) throw error;
-      await createExclusively(path, options.body, options.signal);
+      await copyExclusively(temporary, path);
     }
   }
 
-  /** Keys, and folders with a final `/`, directly below a prefix, in the order that their full keys have. */
-  async #entries(prefix: string, options: CallOptions & { readonly after?: string }): Promise<string[]> {
-    return this.#run(prefix, options, async () => {
-      const after = options.after ?? '';
-      const entries = await this.#readFolder(prefix);
-      return entries
-        .filter((entry) => (entry.isFile() || entry.isDirectory()) && isKey(`${prefix}${entry.name}`))
-        .map((entry) => `${prefix}${entry.name}${entry.isDirectory() ? '/' : ''}`)
-        .filter((key) => key > after || (key.endsWith('/') && after.startsWith(key)))
-        .sort(byBytes);
-    });
-  }
-
-  async #readFolder(prefix: string): Promise<Dirent[]> {
-    try {
-      if (prefix !== '') await this.#refuseLinks(`${prefix}any`);
-      return await readdir(join(this.#root, prefix), { withFileTypes: true });
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || prefix === '') throw error;
-      await this.#requireRoot();
-      return [];
-    }
+  /** For bodies that are not worth moving when the name is taken; what decides is the link. */
+  async #assertFree(key: string): Promise<void> {
+    const there = await this.#describe(key).catch(ignoreMissing);
+    if (there) throw Object.assign(new Error('taken'), { code: 'EEXIST' });
   }
 
   async #describe(key: string): Promise<StoredObject | undefined> {
-    const found = await lstat(join(this.#root, key));
-    if (found.isSymbolicLink()) throw this.#linkError(key);
+    const found = await lstat(this.#folder.pathOf(key));
+    if (found.isSymbolicLink()) throw this.#folder.linkError(key);
     return found.isFile() ? { key, sizeBytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
   }
+}
 
-  /** Makes the folders of a key one by one: a missing root stays missing, so that an unmounted location is not written to. */
-  async #makeParents(key: string): Promise<void> {
-    await this.#requireRoot();
-    for (const folder of foldersOf(key)) {
-      try {
-        await mkdir(join(this.#root, folder));
-      } catch (error) {
-        if (errorCode(error) !== 'EEXIST') throw error;
-      }
-    }
-    await this.#refuseLinks(key);
-  }
-
-  async #refuseLinks(key: string): Promise<void> {
-    for (const folder of foldersOf(key)) {
-      if ((await lstat(join(this.#root, folder))).isSymbolicLink()) throw this.#linkError(folder);
-    }
-  }
-
-  /** Another writer may have made a parent folder and not synced it yet, so each process syncs every folder once itself. */
-  async #syncFolders(leaf: string): Promise<void> {
-    await syncFolder(leaf);
-    for (let folder = leaf; folder !== this.#root && !this.#synced.has(folder); folder = dirname(folder)) {
-      await syncFolder(dirname(folder));
-      this.#synced.add(folder);
-    }
-  }
-
-  async #requireRoot(): Promise<void> {
-    try {
-      await lstat(this.#root);
-    } catch (error) {
-      throw errorCode(error) === 'ENOENT' ? rootGone(this.url) : error;
-    }
-  }
-
-  #linkError(path: string): HoldfastError {
-    return new HoldfastError('Forbidden', `${this.url}: ${path} is a symbolic link`, {
-      advice: 'links inside a location are not followed: replace it by the file or folder itself',
-    });
-  }
-
-  async #run<T>(key: string, options: CallOptions, action: () => Promise<T>): Promise<T> {
-    options.signal?.throwIfAborted();
-    try {
-      return await action();
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (error instanceof HoldfastError) throw error;
-      if (errorCode(error) === 'ENOENT') await this.#requireRoot();
-      throw fileError(this.url, key, error);
-    }
+/** With its parents. Node's own `recursive` never ends in file systems that deny a folder which could be there (procfs). */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return;
+    if (errorCode(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
   }
 }
 
-function foldersOf(key: string): string[] {
-  const parts = key.split('/').slice(0, -1);
-  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
-function byBytes(a: string, b: string): number {
-  return a < b ? -1 : 1;
+function temporaryName(): string {
+  return `.tmp-${process.pid}-${randomBytes(8).toString('hex')}`;
 }

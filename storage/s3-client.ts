@@ -2,22 +2,32 @@ import { readFile } from 'node:fs/promises';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contracts/failures.ts';
+import type { LockPolicy } from './lock-policy.ts';
+import { s3Credentials, type S3CredentialOptions } from './s3-credentials.ts';
 
-/** How to reach an S3 server. Credentials come from the environment, the profile or the machine's role, as in all AWS tools. */
-export interface S3Options {
+/** How to reach an S3 server, and what it does with new objects. */
+export interface S3Options extends S3CredentialOptions {
   /** Of S3-compatible servers, e.g. `https://minio.example:9000`; absent for AWS. */
   readonly endpoint?: string;
   readonly region?: string;
   /** `https://endpoint/bucket` in place of `https://bucket.endpoint`; default: true when an endpoint is given. */
   readonly forcePathStyle?: boolean;
-  /** Profile of the AWS configuration files. */
-  readonly profile?: string;
   /** PEM file with the certificate authorities to trust, in place of the system's. */
   readonly caFile?: string;
   /** `when-required` (default) leaves out checksum trailers, which several S3-compatible servers refuse; Holdfast checks content itself. */
   readonly checksums?: 'when-required' | 'when-supported';
-  /** Given credentials, in place of the environment's. */
-  readonly credentials?: S3ClientConfig['credentials'];
+  /** False for servers that ignore `If-None-Match`: the store then looks before it writes, and declares that its creation is not atomic. */
+  readonly conditionalWrites?: boolean;
+  /** Encryption by the server, on top of ours: with its own key, or with one of a key management service. */
+  readonly encryption?: 'AES256' | 'aws:kms';
+  /** Absent with `aws:kms`: the account's key for S3. */
+  readonly kmsKeyId?: string;
+  /** Set on every object. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Of every object, e.g. `STANDARD_IA`. */
+  readonly storageClass?: string;
+  /** Set on every object; the bucket must have been made with Object Lock. */
+  readonly lock?: LockPolicy;
   /** Milliseconds for one request with its body, default 60,000. */
   readonly requestTimeoutMs?: number;
 }
@@ -47,8 +57,7 @@ async function clientConfig(options: S3Options): Promise<S3ClientConfig> {
     requestHandler: { connectionTimeout: 10_000, httpAgent: agent, httpsAgent: ca === undefined ? agent : { ...agent, ca } },
     ...region(options),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(options.profile === undefined ? {} : { profile: options.profile }),
-    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+    ...(await s3Credentials(options)),
   };
 }
 

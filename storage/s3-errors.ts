@@ -1,5 +1,7 @@
 import { HoldfastError, type FailureType } from '../contracts/failures.ts';
 import { DeadlineExceeded } from './deadline.ts';
+import { plainCause } from './plain-cause.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 interface Meaning {
   readonly type: FailureType;
@@ -8,17 +10,25 @@ interface Meaning {
 }
 
 const CREDENTIALS = 'check the credentials (environment, profile or role) and the policy of the bucket';
+const MISSING: Meaning = { type: 'NotFound', what: 'does not exist', advice: '' };
+const TAKEN: Meaning = { type: 'AlreadyExists', what: 'exists already', advice: '' };
+const EXPIRED: Meaning = { type: 'Unavailable', what: 'the credentials have expired', advice: 'renew them where they come from' };
 
 /** By the error code of the answer. Names are S3's; several servers use them, not all. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: { type: 'LocationGone', what: 'the bucket does not exist', advice: 'create the bucket, or correct the URL' },
-  NoSuchKey: { type: 'NotFound', what: 'does not exist', advice: '' },
-  PreconditionFailed: { type: 'AlreadyExists', what: 'exists already', advice: '' },
+  NoSuchKey: MISSING,
+  PreconditionFailed: TAKEN,
   ConditionalRequestConflict: { type: 'Unavailable', what: 'another writer is creating the same object', advice: '' },
   RequestTimeTooSkewed: { type: 'Forbidden', what: 'the clock of this machine is wrong', advice: 'set the clock' },
   RequestTimeout: { type: 'Unavailable', what: 'the request was too slow', advice: '' },
   SlowDown: { type: 'Unavailable', what: 'the store asks to slow down', advice: '' },
   PermanentRedirect: { type: 'BadInput', what: 'the bucket is in another region', advice: 'set the region of the location' },
+  ExpiredToken: EXPIRED,
+  ExpiredTokenException: EXPIRED,
+  TokenRefreshRequired: EXPIRED,
+  NoSuchUpload: { type: 'Unavailable', what: 'its parts were removed while they were sent', advice: '' },
+  InvalidObjectState: { type: 'Forbidden', what: 'is archived and cannot be read', advice: 'restore it from its storage class first' },
   CredentialsProviderError: {
     type: 'Forbidden',
     what: 'no credentials were found',
@@ -31,9 +41,10 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   400: { type: 'BadInput', what: 'the store refused the request', advice: 'check endpoint, region and path style of the location' },
   401: { type: 'Forbidden', what: 'the credentials are not accepted', advice: CREDENTIALS },
   403: { type: 'Forbidden', what: 'access denied', advice: CREDENTIALS },
-  404: { type: 'NotFound', what: 'does not exist', advice: '' },
+  404: MISSING,
   409: { type: 'Unavailable', what: 'another writer is creating the same object', advice: '' },
-  412: { type: 'AlreadyExists', what: 'exists already', advice: '' },
+  412: TAKEN,
+  501: { type: 'BadInput', what: 'the store does not know this kind of request', advice: 'see docs/locations.md for what it needs' },
 };
 
 interface ServiceError {
@@ -46,12 +57,28 @@ export function s3Error(url: string, key: string, cause: unknown): HoldfastError
   if (cause instanceof HoldfastError) return cause;
   const where = key === '' ? url : `${url}: ${key}`;
   const meaning = meaningOf(cause);
-  const retryAfterMs = isServiceError(cause) ? retryAfter(cause.$response?.headers) : undefined;
+  const wait = isServiceError(cause) ? retryAfterMs(cause.$response?.headers?.['retry-after']) : undefined;
   return new HoldfastError(meaning.type, `${where}: ${meaning.what}`, {
     advice: meaning.advice,
-    cause,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    cause: plainCause(cause),
+    ...(wait === undefined ? {} : { retryAfterMs: wait }),
   });
+}
+
+/** The same failures where we know before the server says so. */
+export function s3Failure(url: string, key: string, status: 404 | 412): HoldfastError {
+  const { type, what } = status === 404 ? MISSING : TAKEN;
+  return new HoldfastError(type, `${url}: ${key}: ${what}`);
+}
+
+/** Keys that were good once: whoever asks for them again may get others. */
+export function credentialsExpired(error: unknown): boolean {
+  return BY_NAME[errorName(error)] === EXPIRED;
+}
+
+/** The code of S3's error answers; '' when there is none. */
+export function errorName(error: unknown): string {
+  return textOf(error, 'name');
 }
 
 /** HTTP status of a failed answer; undefined when there was none. */
@@ -60,7 +87,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 function meaningOf(cause: unknown): Meaning {
-  const name = textOf(cause, 'name');
+  const name = errorName(cause);
   const known = BY_NAME[name];
   if (known) return known;
   const status = statusOf(cause);
@@ -87,9 +114,4 @@ function isServiceError(error: unknown): error is ServiceError {
 function textOf(error: unknown, property: 'name' | 'code'): string {
   const value = typeof error === 'object' && error !== null ? (error as Readonly<Record<string, unknown>>)[property] : undefined;
   return typeof value === 'string' ? value : '';
-}
-
-function retryAfter(headers: Readonly<Record<string, string>> | undefined): number | undefined {
-  const seconds = Number(headers?.['retry-after']);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
 }

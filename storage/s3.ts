@@ -2,138 +2,184 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contracts/failures.ts';
-import { withDeadline } from './deadline.ts';
 import { assertKey, assertPrefix, isKey } from './keys.ts';
-import type { ByteRange, CallOptions, ObjectStore, StoreCapabilities, StoredObject } from './object-store.ts';
-import { connectS3, type S3Connection, type S3Options } from './s3-client.ts';
-import { s3Error, statusOf } from './s3-errors.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  LargeSource,
+  ObjectStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreFacts,
+  StorePlace,
+} from './object-store.ts';
+import { assertWhole, expectedLength, rangeHeader, tooShort } from './ranged-read.ts';
+import { contentMd5, S3Bucket, type S3Place } from './s3-bucket.ts';
+import type { S3Connection, S3Options } from './s3-client.ts';
+import { copyObject } from './s3-copy.ts';
+import { S3Deletion } from './s3-deletion.ts';
+import { s3Failure, statusOf } from './s3-errors.ts';
+import { bucketFacts } from './s3-facts.ts';
+import { extendLock, lockedUntil } from './s3-lock.ts';
+import { S3Multipart } from './s3-multipart.ts';
 
 /** S3 takes no more in one PUT. */
-const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
-const DEFAULT_TIMEOUT_MS = 60_000;
+const MAX_BODY_BYTES = 5 * 1024 ** 3;
+/** Up to here one request is cheaper than an upload in parts. */
+const SMALL_BYTES = 8 * 1024 * 1024;
 /** A 409 says that two conditional writes met; the loser asks again to learn who won. */
 const CONFLICT_ATTEMPTS = 6;
-
-export interface S3Place {
-  readonly bucket: string;
-  /** '' or ending with `/`. */
-  readonly prefix: string;
-}
 
 /** A bucket, or a folder of one, as an object store. Creation is decided by the server (`If-None-Match: *`). */
 export class S3Store implements ObjectStore {
   readonly url: string;
-  readonly capabilities: StoreCapabilities = { atomicCreate: true };
-  readonly #place: S3Place;
-  readonly #options: S3Options;
-  #connection: Promise<S3Connection> | undefined;
+  readonly place: StorePlace;
+  readonly capabilities: StoreCapabilities;
+  readonly #bucket: S3Bucket;
+  readonly #multipart: S3Multipart;
+  readonly #deletion: S3Deletion;
 
   constructor(place: S3Place, options: S3Options = {}) {
-    this.#place = place;
-    this.#options = options;
-    this.url = `s3://${place.bucket}${place.prefix === '' ? '' : `/${place.prefix.slice(0, -1)}`}`;
+    this.#bucket = new S3Bucket(place, options);
+    this.#multipart = new S3Multipart(this.#bucket);
+    this.#deletion = new S3Deletion(this.#bucket);
+    this.url = this.#bucket.url;
+    const endpoint = (options.endpoint ?? '').replace(/\/+$/, '');
+    this.place = { scheme: 's3', endpoint, bucket: place.bucket, prefix: place.prefix };
+    this.capabilities = { atomicCreate: options.conditionalWrites !== false, resumableUploads: true, objectLock: true };
   }
 
   /** The bucket must exist; folders need no preparation. */
   async prepare(options: CallOptions = {}): Promise<void> {
-    await this.#call('', options, async ({ client, sdk }, abortSignal) => {
-      try {
-        await client.send(new sdk.HeadBucketCommand({ Bucket: this.#place.bucket }), { abortSignal });
-      } catch (error) {
-        throw statusOf(error) === 404 ? this.#bucketGone(error) : error;
-      }
+    await this.#bucket.call('', options, async (connection, signal) => {
+      await this.#bucket.assertThere(connection, signal);
+      // Who may not even ask for the bucket has wrong credentials, or too few rights to list it.
+      await connection.client.send(new connection.sdk.HeadBucketCommand({ Bucket: this.place.bucket }), { abortSignal: signal });
     });
   }
 
   async create(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
     assertKey(this.url, key);
-    if (body.byteLength > MAX_OBJECT_BYTES) {
+    if (body.byteLength > MAX_BODY_BYTES) {
       throw new HoldfastError('BadInput', `${this.url}: ${key} has ${body.byteLength} bytes`, { advice: 'S3 takes at most 5 GiB at once' });
     }
-    await this.#call(key, options, async (connection, signal) => {
+    if (!this.capabilities.atomicCreate) await this.#assertFree(key, options);
+    await this.#bucket.call(key, options, async (connection, signal) => {
       for (let attempt = 1; !(await this.#put(connection, { key, body, signal, last: attempt === CONFLICT_ATTEMPTS })); attempt++) {
         await sleep(20 * attempt * (1 + Math.random()), undefined, { signal });
       }
     });
   }
 
+  async createLarge(
+    key: string,
+    source: LargeSource,
+    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
+  ): Promise<void> {
+    assertKey(this.url, key);
+    if (source.sizeBytes <= SMALL_BYTES) {
+      await this.create(key, await source.read({ offset: 0, length: source.sizeBytes }), options);
+      options.onProgress?.(source.sizeBytes);
+      return;
+    }
+    // Asked first, so that nothing is sent in vain; what decides is the condition of the last request.
+    if (await this.stat(key, options)) {
+      await this.#multipart.abortAll(key, options);
+      throw s3Failure(this.url, key, 412);
+    }
+    await this.#multipart.create(key, source, options);
+  }
+
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
     assertKey(this.url, key);
     if (range?.length === 0) return this.#readNothing(key, range, options);
-    return this.#call(key, options, async ({ client, sdk }, abortSignal) => {
-      const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
-      const input = { Bucket: this.#place.bucket, Key: this.#full(key), ...(Range === undefined ? {} : { Range }) };
+    return this.#bucket.call(key, options, async ({ client, sdk }, abortSignal) => {
+      const input = { ...this.#bucket.at(key), ...(range ? { Range: rangeHeader(range) } : {}) };
       const answer = await client.send(new sdk.GetObjectCommand(input), { abortSignal }).catch((error: unknown) => {
-        throw range && statusOf(error) === 416 ? this.#tooShort(key, range) : error;
+        throw range && statusOf(error) === 416 ? tooShort(this.url, key, range) : error;
       });
-      const expected = this.#expectedLength(key, range, answer);
-      const body = await collect(answer.Body, abortSignal);
-      if (body.length !== expected) {
-        throw new HoldfastError('Unavailable', `${this.url}: ${key}: got ${body.length} of ${expected} bytes`);
-      }
-      return body;
+      const expected = { url: this.url, key, range };
+      const wanted = expectedLength(expected, { contentLength: answer.ContentLength, contentRange: answer.ContentRange });
+      return assertWhole(expected, await collect(answer.Body, abortSignal), wanted);
     });
   }
 
   async stat(key: string, options: CallOptions = {}): Promise<StoredObject | undefined> {
     assertKey(this.url, key);
-    return this.#call(key, options, async ({ client, sdk }, abortSignal) => {
+    return this.#bucket.call(key, options, async (connection, abortSignal) => {
+      const { client, sdk } = connection;
       try {
-        const head = await client.send(new sdk.HeadObjectCommand({ Bucket: this.#place.bucket, Key: this.#full(key) }), { abortSignal });
-        return described(key, head.ContentLength, head.LastModified);
+        const head = await client.send(new sdk.HeadObjectCommand(this.#bucket.at(key)), { abortSignal });
+        const until = lockedUntil(head);
+        return { ...described(key, head.ContentLength, head.LastModified), ...(until === undefined ? {} : { lockedUntil: until }) };
       } catch (error) {
         if (statusOf(error) !== 404) throw error;
       }
-      // A HEAD answer has no body to say whether the object or the bucket is missing.
-      await client.send(new sdk.HeadBucketCommand({ Bucket: this.#place.bucket }), { abortSignal }).catch((error: unknown) => {
-        if (statusOf(error) === 404) throw this.#bucketGone(error);
-        if (statusOf(error) !== 403) throw error;
-      });
+      await this.#bucket.assertThere(connection, abortSignal);
       return undefined;
     });
   }
 
   async *list(prefix: string, options: CallOptions & { readonly after?: string } = {}): AsyncGenerator<StoredObject> {
     assertPrefix(this.url, prefix);
-    let token: string | undefined;
-    do {
-      const page = await this.#call(prefix, options, ({ client, sdk }, abortSignal) =>
-        client.send(
-          new sdk.ListObjectsV2Command({
-            Bucket: this.#place.bucket,
-            Prefix: this.#full(prefix),
-            ...(token === undefined
-              ? options.after === undefined
-                ? {}
-                : { StartAfter: this.#full(options.after) }
-              : { ContinuationToken: token }),
-          }),
-          { abortSignal },
-        ),
+    const { Bucket, Key: Prefix } = this.#bucket.at(prefix);
+    let from: { StartAfter?: string; ContinuationToken?: string } =
+      options.after === undefined ? {} : { StartAfter: this.#bucket.at(options.after).Key };
+    let last = '';
+    for (;;) {
+      const input = { Bucket, Prefix, ...from };
+      const page = await this.#bucket.call(prefix, options, ({ client, sdk }, abortSignal) =>
+        client.send(new sdk.ListObjectsV2Command(input), { abortSignal }),
       );
       for (const object of page.Contents ?? []) {
-        const key = object.Key?.slice(this.#place.prefix.length) ?? '';
-        if (isKey(key)) yield described(key, object.Size, object.LastModified);
+        const key = object.Key?.slice(this.place.prefix.length) ?? '';
+        // Some servers name a key twice after several have written it at once.
+        if (isKey(key) && key !== last) yield described(key, object.Size, object.LastModified);
+        last = key;
       }
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+      if (page.IsTruncated !== true || page.NextContinuationToken === undefined) return;
+      from = { ContinuationToken: page.NextContinuationToken };
+    }
   }
 
   async delete(key: string, options: CallOptions = {}): Promise<void> {
     assertKey(this.url, key);
-    await this.#call(key, options, async ({ client, sdk }, abortSignal) => {
-      try {
-        await client.send(new sdk.DeleteObjectCommand({ Bucket: this.#place.bucket, Key: this.#full(key) }), { abortSignal });
-      } catch (error) {
-        if (!(error instanceof Error && error.name === 'NoSuchKey')) throw error;
-      }
-    });
+    await this.#deletion.delete(key, options);
+  }
+
+  canCopyFrom(source: StorePlace): boolean {
+    return source.scheme === 's3' && source.endpoint === this.place.endpoint;
+  }
+
+  async copyFrom(source: StorePlace, key: string, options: CallOptions = {}): Promise<void> {
+    assertKey(this.url, key);
+    await this.#assertFree(key, options);
+    await copyObject(this.#bucket, { source, key }, options);
+  }
+
+  async lock(key: string, until: string, options: CallOptions = {}): Promise<void> {
+    assertKey(this.url, key);
+    await extendLock(this.#bucket, key, { ...options, until });
+  }
+
+  async facts(options: CallOptions = {}): Promise<StoreFacts> {
+    return bucketFacts(this.#bucket, options);
+  }
+
+  /** A plain PUT, as an intruder with the same credentials would send it. */
+  async tryOverwrite(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
+    assertKey(this.url, key);
+    await this.#bucket.call(key, options, ({ client, sdk }, abortSignal) =>
+      client.send(new sdk.PutObjectCommand(this.#putInput(key, body)), { abortSignal }),
+    );
   }
 
   async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => undefined);
-    connection?.client.destroy();
-    this.#connection = undefined;
+    await this.#bucket.close();
+  }
+
+  async #assertFree(key: string, options: CallOptions): Promise<void> {
+    if (await this.stat(key, options)) throw s3Failure(this.url, key, 412);
   }
 
   /** False when two conditional writes met and this one has to ask again. */
@@ -142,17 +188,8 @@ export class S3Store implements ObjectStore {
     put: { readonly key: string; readonly body: Uint8Array; readonly signal: AbortSignal; readonly last: boolean },
   ): Promise<boolean> {
     try {
-      await client.send(
-        new sdk.PutObjectCommand({
-          Bucket: this.#place.bucket,
-          Key: this.#full(put.key),
-          Body: put.body,
-          ContentLength: put.body.byteLength,
-          ContentType: 'application/octet-stream',
-          IfNoneMatch: '*',
-        }),
-        { abortSignal: put.signal },
-      );
+      const input = { ...this.#putInput(put.key, put.body), ...this.#bucket.onlyNew() };
+      await client.send(new sdk.PutObjectCommand(input), { abortSignal: put.signal });
       return true;
     } catch (error) {
       if (statusOf(error) === 409 && !put.last) return false;
@@ -160,49 +197,22 @@ export class S3Store implements ObjectStore {
     }
   }
 
+  #putInput(key: string, body: Uint8Array) {
+    return {
+      ...this.#bucket.at(key),
+      ...this.#bucket.properties(),
+      Body: body,
+      ContentLength: body.byteLength,
+      ContentMD5: contentMd5(body),
+    };
+  }
+
   /** HTTP has no empty ranges. */
   async #readNothing(key: string, range: ByteRange, options: CallOptions): Promise<Buffer> {
     const found = await this.stat(key, options);
-    if (!found) throw new HoldfastError('NotFound', `${this.url}: ${key}: does not exist`);
-    if (found.sizeBytes < range.offset) throw this.#tooShort(key, range);
+    if (!found) throw s3Failure(this.url, key, 404);
+    if (found.sizeBytes < range.offset) throw tooShort(this.url, key, range);
     return Buffer.alloc(0);
-  }
-
-  #expectedLength(key: string, range: ByteRange | undefined, answer: GetObjectCommandOutput): number | undefined {
-    if (!range) return answer.ContentLength;
-    // "bytes 0-99/1234": the server tells how much there is, and so whether the object ends early or the answer was cut.
-    const total = Number(answer.ContentRange?.split('/')[1] ?? Number.NaN);
-    if (total < range.offset + range.length) throw this.#tooShort(key, range);
-    return range.length;
-  }
-
-  #full(key: string): string {
-    return `${this.#place.prefix}${key}`;
-  }
-
-  #tooShort(key: string, range: ByteRange): HoldfastError {
-    return new HoldfastError('Damaged', `${this.url}: ${key} ends before byte ${range.offset + range.length}`, {
-      advice: 'the object was cut short',
-    });
-  }
-
-  #bucketGone(cause: unknown): HoldfastError {
-    return new HoldfastError('LocationGone', `${this.url}: the bucket does not exist`, {
-      advice: 'create the bucket, or correct the URL',
-      cause,
-    });
-  }
-
-  async #call<T>(key: string, options: CallOptions, request: (connection: S3Connection, signal: AbortSignal) => Promise<T>): Promise<T> {
-    try {
-      return await withDeadline(options.signal, this.#options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS, async (signal) => {
-        this.#connection ??= connectS3(this.#options);
-        return request(await this.#connection, signal);
-      });
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      throw s3Error(this.url, key, error);
-    }
   }
 }
 

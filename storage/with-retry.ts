@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../contracts/failures.ts';
-import type { ByteRange, CallOptions, ObjectStore, StoreCapabilities, StoredObject } from './object-store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  LargeSource,
+  ObjectStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreFacts,
+  StorePlace,
+} from './object-store.ts';
 
 export interface RetryPolicy {
   /** Attempts of one call, the first included. */
@@ -21,8 +30,14 @@ export function withRetry(store: ObjectStore, policy: Partial<RetryPolicy> = {})
   return new RetryingStore(store, { ...DEFAULT_POLICY, ...policy });
 }
 
+/** How much of an object is compared at once. */
+const COMPARED_BYTES = 8 * 1024 * 1024;
+
 class RetryingStore implements ObjectStore {
   readonly url: string;
+  readonly place: StorePlace;
+  /** There when the store has it. */
+  readonly tryOverwrite?: NonNullable<ObjectStore['tryOverwrite']>;
   readonly capabilities: StoreCapabilities;
   readonly #store: ObjectStore;
   readonly #policy: RetryPolicy;
@@ -31,21 +46,43 @@ class RetryingStore implements ObjectStore {
     this.#store = store;
     this.#policy = policy;
     this.url = store.url;
+    this.place = store.place;
+    const overwrite = store.tryOverwrite?.bind(store);
+    if (overwrite) this.tryOverwrite = (key, body, options = {}) => this.#retry(options, () => overwrite(key, body, options));
     this.capabilities = store.capabilities;
   }
 
   async create(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
-    let effectUnknown = false;
-    await this.#retry(options, async () => {
+    const source = { sizeBytes: body.byteLength, read: ({ offset, length }: ByteRange) => body.subarray(offset, offset + length) };
+    await this.#retry(
+      options,
+      this.#unlessOurs({ key, source, ...options }, () => this.#store.create(key, body, options)),
+    );
+  }
+
+  /** Every part that was sent is progress, from which attempts and waiting are counted anew. */
+  async createLarge(
+    key: string,
+    source: LargeSource,
+    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
+  ): Promise<void> {
+    let most = 0;
+    let waiting = this.#budget();
+    const onProgress = (sentBytes: number): void => {
+      if (sentBytes <= most) return;
+      most = sentBytes;
+      waiting = this.#budget();
+      options.onProgress?.(sentBytes);
+    };
+    const attempt = this.#unlessOurs({ key, source, ...options }, () => this.#store.createLarge(key, source, { ...options, onProgress }));
+    for (;;) {
       try {
-        await this.#store.create(key, body, options);
+        await attempt();
+        return;
       } catch (error) {
-        if (!(error instanceof HoldfastError)) throw error;
-        if (error.type === 'AlreadyExists' && effectUnknown && (await this.#holds(key, body, options))) return;
-        effectUnknown ||= error.type === 'Unavailable';
-        throw error;
+        await waiting.pause(error, options.signal);
       }
-    });
+    }
   }
 
   read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
@@ -77,6 +114,23 @@ class RetryingStore implements ObjectStore {
     return this.#retry(options, () => this.#store.delete(key, options));
   }
 
+  canCopyFrom(source: StorePlace): boolean {
+    return this.#store.canCopyFrom(source);
+  }
+
+  /** For content-addressed keys: who finds the key taken after a failure reads what is there, as the caller of any copy has to. */
+  copyFrom(source: StorePlace, key: string, options: CallOptions = {}): Promise<void> {
+    return this.#retry(options, () => this.#store.copyFrom(source, key, options));
+  }
+
+  lock(key: string, until: string, options: CallOptions = {}): Promise<void> {
+    return this.#retry(options, () => this.#store.lock(key, until, options));
+  }
+
+  facts(options: CallOptions = {}): Promise<StoreFacts> {
+    return this.#retry(options, () => this.#store.facts(options));
+  }
+
   prepare(options: CallOptions = {}): Promise<void> {
     return this.#retry(options, () => this.#store.prepare(options));
   }
@@ -85,10 +139,31 @@ class RetryingStore implements ObjectStore {
     return this.#store.close();
   }
 
-  /** "Done, but the answer was lost": what exists is ours when it is byte for byte what we sent. */
-  async #holds(key: string, body: Uint8Array, options: CallOptions): Promise<boolean> {
-    const found = await this.#store.stat(key, options);
-    return found?.sizeBytes === body.byteLength && (await this.#store.read(key, undefined, options)).equals(body);
+  /**
+   * "Done, but the answer was lost": after a failure whose effect is unknown, what exists is ours when it is byte for byte what we sent.
+   */
+  #unlessOurs(sent: Sent, write: () => Promise<void>): () => Promise<void> {
+    let effectUnknown = false;
+    return async () => {
+      try {
+        await write();
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        if (error.type === 'AlreadyExists' && effectUnknown && (await this.#holds(sent))) return;
+        effectUnknown ||= error.type === 'Unavailable';
+        throw error;
+      }
+    };
+  }
+
+  async #holds({ key, source, ...options }: Sent): Promise<boolean> {
+    if ((await this.#store.stat(key, options))?.sizeBytes !== source.sizeBytes) return false;
+    for (let offset = 0; offset < source.sizeBytes; offset += COMPARED_BYTES) {
+      const range = { offset, length: Math.min(COMPARED_BYTES, source.sizeBytes - offset) };
+      const [there, wanted] = await Promise.all([this.#store.read(key, range, options), source.read(range)]);
+      if (!there.equals(wanted)) return false;
+    }
+    return true;
   }
 
   async #retry<T>(options: CallOptions, action: () => Promise<T>): Promise<T> {
@@ -105,6 +180,12 @@ class RetryingStore implements ObjectStore {
   #budget(): WaitingBudget {
     return new WaitingBudget(this.#policy);
   }
+}
+
+/** What was sent, to be compared. */
+interface Sent extends CallOptions {
+  readonly key: string;
+  readonly source: { readonly sizeBytes: number; read(range: ByteRange): Uint8Array | Promise<Uint8Array> };
 }
 
 /** How often and how long one call may still wait. */

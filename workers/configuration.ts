@@ -4,30 +4,16 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import { Location } from './location-schema.ts';
+import { SecretSource } from './secret-sources.ts';
+
+export type { Location } from './location-schema.ts';
+export { commandWords, readSecret, sourceText } from './secret-sources.ts';
 
 /** `HOLDFAST_CONFIG`, otherwise the file in the user's configuration folder. */
 export function configurationFile(env: NodeJS.ProcessEnv = process.env): string {
   return env['HOLDFAST_CONFIG'] ?? join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'holdfast', 'config.yaml');
 }
-
-/** Where a secret is found. The configuration never holds one itself. */
-const SecretSource = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })]);
-export type SecretSource = z.infer<typeof SecretSource>;
-
-const Location = z.strictObject({
-  name: z.string().min(1),
-  url: z.string().min(1),
-  /** age identities that open the repository. */
-  key: SecretSource.optional(),
-  passphrase: SecretSource.optional(),
-  endpoint: z.string().optional(),
-  region: z.string().optional(),
-  forcePathStyle: z.boolean().optional(),
-  profile: z.string().optional(),
-  caFile: z.string().optional(),
-  checksums: z.enum(['when-required', 'when-supported']).optional(),
-});
-export type Location = z.infer<typeof Location>;
 
 const Configuration = z.strictObject({
   defaultLocation: z.string().optional(),
@@ -36,6 +22,15 @@ const Configuration = z.strictObject({
   payloadKey: SecretSource.optional(),
 });
 export type Configuration = z.infer<typeof Configuration>;
+
+/** Refuses options that are malformed, do not fit the kind of store or contradict each other, in one line. */
+export function checkLocation(location: Location): Location {
+  const checked = Location.safeParse(location);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const where = [`location ${location.name}`, issue?.path.join('.') ?? ''].filter((part) => part !== '').join(': ');
+  throw new HoldfastError(FailureType.BadInput, `${where}: ${issue?.message ?? 'is malformed'}`, { advice: 'see docs/locations.md' });
+}
 
 /** Reads the configuration file; none is an empty configuration. A malformed one is `BadInput` that names file and field. */
 export async function loadConfiguration(file = configurationFile()): Promise<Configuration> {
@@ -78,29 +73,6 @@ export function findLocation(configuration: Configuration, name: string): Locati
   throw new HoldfastError(FailureType.NotFound, `location "${wanted}" is not configured`, {
     advice: known.length === 0 ? 'add it with `holdfast location add NAME URL`' : `known: ${known.join(', ')}`,
   });
-}
-
-/** Reads a secret where the configuration says it is. The value appears in no message. */
-export async function readSecret(source: SecretSource, what: string): Promise<string> {
-  if ('env' in source) {
-    const value = process.env[source.env];
-    if (value) return value;
-    throw new HoldfastError(FailureType.BadInput, `${what}: environment variable ${source.env} is not set`, {
-      advice: 'set it and try again',
-    });
-  }
-  try {
-    return await readFile(source.file, 'utf8');
-  } catch (error) {
-    throw new HoldfastError(
-      FailureType.BadInput,
-      `${what}: ${source.file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-      {
-        advice: 'bring the file back or change the location with `holdfast location add`',
-        cause: error,
-      },
-    );
-  }
 }
 
 function malformed(file: string, problem: string): HoldfastError {

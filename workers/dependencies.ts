@@ -1,16 +1,23 @@
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import type { BackupPreview } from '../activities/preview/preview-backup.ts';
 import type { BackupProjectInput } from '../contracts/backup.ts';
+import type { Issue } from '../contracts/outcome.ts';
 import type { PlannedObject, RestoreProjectInput } from '../contracts/restore.ts';
 import type { BackupDiff } from '../domain/plan/backup-diff.ts';
 import type { Cluster } from '../kubernetes/port.ts';
+import type { Credentials } from '../repository/age-files.ts';
+import type { CheckReport } from '../repository/check/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { findLocation, readSecret, type Configuration, type Location } from './configuration.ts';
+import { findLocation, loadConfiguration, type Configuration, type Location } from './configuration.ts';
+import type { CheckRequest } from './check-with-witness.ts';
+import { credentialsOf, type AskSecret } from './location-keys.ts';
+import { checkPlace, connectStore, type StoreUse } from './location-store.ts';
+import type { StoreCheck } from '../storage/store-check.ts';
+
+export type { StoreCheck } from '../storage/store-check.ts';
+export { createRepository, credentialsOf, missingKeyFile, writeKeyFile, type GeneratedKey } from './location-keys.ts';
 
 /** Where the credentials of a cluster are: a context of a kubeconfig. */
 export interface KubeconfigContext {
@@ -20,17 +27,27 @@ export interface KubeconfigContext {
   readonly context: string;
 }
 
+/** Indexes that were read longer ago than this are read again before they are relied on. */
+const STALE_AFTER_MS = 60_000;
+
 /** Commands that only read are ended by ending the process. */
 const NEVER = new AbortController().signal;
 
 /** Every adapter, built on first use and shared until `close`. */
 export interface Services extends ActivityDependencies {
   previewBackup(input: BackupProjectInput): Promise<BackupPreview>;
-  previewRestore(input: RestoreProjectInput): AsyncIterable<PlannedObject>;
+  /** `onLost` is told what of the backup cannot be read any more. */
+  previewRestore(input: RestoreProjectInput, onLost?: (issue: Issue) => void): AsyncIterable<PlannedObject>;
   /** What changed from a backup to a later one, or with a cluster's name to what is live in it now. */
   diff(request: DiffRequest): Promise<BackupDiff>;
   /** The place itself, with retries, without opening the repository in it. */
-  store(location: string): Promise<ObjectStore>;
+  store(location: string, use?: StoreUse): Promise<ObjectStore>;
+  /** What the place can do, and what the credentials may do there, found out by trying. */
+  checkPlace(location: string, onStep?: (step: string) => void): Promise<StoreCheck>;
+  /** The repository in a location, reached with the rights to delete. */
+  maintenanceRepository(location: string): Promise<Repository>;
+  /** Proves that a location holds what was written, also against what was seen of it before on this machine. Opens what can be opened. */
+  checkLocation(location: string, request: CheckRequest): Promise<CheckReport>;
   close(): Promise<void>;
 }
 
@@ -44,34 +61,42 @@ export interface ServiceOptions {
   readonly configuration: Configuration;
   /** Cluster name to access. */
   readonly clusters: ReadonlyMap<string, KubeconfigContext>;
+  /** For locations whose key the configuration does not name. */
+  readonly askSecret?: AskSecret;
 }
 
 /** The composition root: the only place where adapters are constructed. Their packages are loaded when they are first needed. */
-export function createServices({ configuration, clusters }: ServiceOptions): Services {
+export function createServices({ configuration, clusters, askSecret }: ServiceOptions): Services {
   const connected = new Shared<Cluster>();
   const stores = new Shared<ObjectStore>();
   const repositories = new Shared<Repository>();
 
-  const store = (name: string): Promise<ObjectStore> => {
-    const location = findLocation(configuration, name);
-    return stores.get(location.name, () => connectStore(location));
+  const store = async (name: string, use: StoreUse = {}): Promise<ObjectStore> => {
+    const location = await locate(configuration, name);
+    const other = use.maintenance === true && location.maintenance !== undefined;
+    return stores.get(other ? `${location.name}\nmaintenance` : location.name, () => connectStore(location, use));
   };
 
   const cluster = (name: string): Promise<Cluster> => connected.get(name, () => connectTo(name, clusters.get(name)));
-  const repository = (name: string): Promise<Repository> => {
-    const location = findLocation(configuration, name);
-    return repositories.get(location.name, async () => openAt(location, await store(name)));
+  const repository = async (name: string): Promise<Repository> => {
+    const location = await locate(configuration, name);
+    const opened = await repositories.get(location.name, async () => openAt(location, await store(name), askSecret));
+    // A worker lives for months, and what it has read of the location does not.
+    await opened.refreshAfter(STALE_AFTER_MS);
+    return opened;
   };
 
   return {
     store,
+    checkPlace: async (name, onStep) => checkPlace(await locate(configuration, name), store, onStep),
     cluster,
     repository,
+    maintenanceRepository: async (name) => openAt(await locate(configuration, name), await store(name, { maintenance: true }), askSecret),
     previewBackup: async (input) => {
       const { previewBackup } = await import('../activities/preview/preview-backup.ts');
       return previewBackup(await cluster(input.cluster), input, NEVER);
     },
-    previewRestore: async function* (restore) {
+    previewRestore: async function* (restore, onLost) {
       const { openNamed } = await import('../activities/apply/prepare-restore.ts');
       const { previewRestore } = await import('../activities/preview/preview-restore.ts');
       const { session } = await openNamed({
@@ -79,7 +104,7 @@ export function createServices({ configuration, clusters }: ServiceOptions): Ser
         repository: await repository(restore.location),
         restore,
       });
-      yield* previewRestore(session, NEVER);
+      yield* previewRestore(session, NEVER, onLost);
     },
     diff: async ({ location, before, after }) => {
       const { diffBackups, diffLive } = await import('../activities/preview/diff-backups.ts');
@@ -88,11 +113,27 @@ export function createServices({ configuration, clusters }: ServiceOptions): Ser
       if ('cluster' in after) return diffLive(opened, manifest, await cluster(after.cluster));
       return diffBackups(opened, manifest, (await opened.findBackup(after.backup)).manifest);
     },
+    checkLocation: async (name, request) =>
+      checkAt(await store(name), await credentialsOf(await locate(configuration, name), askSecret), request),
+    afterBackup: async (name) => {
+      const { lock, copyTo = [] } = await locate(configuration, name);
+      return { lockDays: lock?.days ?? 0, copyTo };
+    },
     close: async () => {
       for (const cluster of await connected.settled()) await cluster.close();
       for (const opened of await stores.settled()) await opened.close();
     },
   };
+}
+
+/** A worker lives for months: a location that was added since it has started is found in the file. */
+async function locate(configuration: Configuration, name: string): Promise<Location> {
+  try {
+    return findLocation(configuration, name);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.type !== FailureType.NotFound) throw error;
+    return findLocation(await loadConfiguration(), name);
+  }
 }
 
 async function connectTo(name: string, access: KubeconfigContext | undefined): Promise<Cluster> {
@@ -111,73 +152,25 @@ export async function contextName(access: KubeconfigContext): Promise<string> {
   return (await loadClusterAccess(access)).contextName;
 }
 
-async function connectStore(location: Location): Promise<ObjectStore> {
-  const { openStore } = await import('../storage/open-store.ts');
-  const { endpoint, region, forcePathStyle, profile, caFile, checksums } = location;
-  const options = { endpoint, region, forcePathStyle, profile, caFile, checksums };
-  return openStore(location.url, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
-}
-
 /** Refuses a URL that no driver takes, in one line. */
 export async function checkLocationUrl(url: string): Promise<void> {
   const { parseLocationUrl } = await import('../storage/open-store.ts');
   parseLocationUrl(url);
 }
 
-/** A repository just made. */
-export interface CreatedRepository {
-  readonly id: string;
-  /** Where its new key was written; '' when it got a key that was there before. */
-  readonly keyFile: string;
+async function checkAt(store: ObjectStore, credentials: Credentials, request: CheckRequest): Promise<CheckReport> {
+  const { checkWithWitness } = await import('./check-with-witness.ts');
+  return checkWithWitness(store, credentials, request);
 }
 
-/** Makes the repository of a location for its key, its passphrase and further recipients. A key file that does not exist yet is made. */
-export async function createRepository(location: Location, store: ObjectStore, recipients: readonly string[]): Promise<CreatedRepository> {
-  const { initRepository } = await import('../repository/init.ts');
-  await store.prepare();
-  if (location.passphrase) {
-    const passphrase = (await readSecret(location.passphrase, `passphrase of location ${location.name}`)).trimEnd();
-    return { id: (await initRepository(store, { passphrase, recipients })).id, keyFile: '' };
-  }
-  const { identityToRecipient, generateX25519Identity } = await import('age-encryption');
-  const keyFile = location.key && 'file' in location.key ? location.key.file : '';
-  if (keyFile !== '' && !existsSync(keyFile)) {
-    const identity = await generateX25519Identity();
-    const recipient = await identityToRecipient(identity);
-    // The key is safe before anything is encrypted with it.
-    await mkdir(dirname(keyFile), { recursive: true, mode: 0o700 });
-    await writeFile(keyFile, `# Holdfast key of location ${location.name} (${location.url})\n# public key: ${recipient}\n${identity}\n`, {
-      mode: 0o600,
-      flag: 'wx',
-    });
-    return { id: (await initRepository(store, { recipients: [recipient, ...recipients] })).id, keyFile };
-  }
-  const { identities = [] } = await keysOf(location);
-  const own = await Promise.all(identities.map((identity) => identityToRecipient(identity)));
-  return { id: (await initRepository(store, { recipients: [...own, ...recipients] })).id, keyFile: '' };
-}
-
-async function openAt(location: Location, store: ObjectStore): Promise<Repository> {
+async function openAt(location: Location, store: ObjectStore, askSecret?: AskSecret): Promise<Repository> {
   const { openRepository } = await import('../repository/repository.ts');
-  return openRepository(store, await keysOf(location));
-}
-
-/** What opens a location's repository: the identities of its key file, or its passphrase. */
-async function keysOf(location: Location): Promise<{ identities?: string[]; passphrase?: string }> {
-  if (location.passphrase)
-    return { passphrase: (await readSecret(location.passphrase, `passphrase of location ${location.name}`)).trimEnd() };
-  if (!location.key) {
-    throw new HoldfastError(FailureType.BadInput, `location ${location.name} has no key`, {
-      advice: 'name it with `holdfast location add NAME URL --key-file FILE`',
-    });
-  }
-  const text = await readSecret(location.key, `key of location ${location.name}`);
-  return {
-    identities: text
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '' && !line.startsWith('#')),
+  const { compressionLevel, packSizeMiB } = location;
+  const storage = {
+    ...(compressionLevel === undefined ? {} : { compressionLevel }),
+    ...(packSizeMiB === undefined ? {} : { packSizeMiB }),
   };
+  return openRepository(store, await credentialsOf(location, askSecret), { storage });
 }
 
 /** One instance per name, built once even when asked for at the same time; a failed attempt is forgotten, so the next one tries again. */

@@ -4,10 +4,10 @@ import type { Progress } from '../sandbox/tool-progress.ts';
 import type { Configuration } from './configuration.ts';
 import { dataConverter } from './data-converter.ts';
 import { createServices, type KubeconfigContext } from './dependencies.ts';
-import { OpenRuns } from './open-runs.ts';
 import { startWorkers } from './run-worker.ts';
 import { configuredTemporal } from './temporal-access.ts';
 import { openTemporal, type TemporalDoor } from './temporal-door.ts';
+import { WorkNotes } from './work-notes.ts';
 
 /** A way to start runs and to see them through. */
 export interface Orchestrator {
@@ -18,7 +18,9 @@ export interface Orchestrator {
   /** True when this process does the work itself: then a run goes on only while somebody serves it. */
   readonly embedded: boolean;
   /** Notes of runs on the local server. */
-  readonly openRuns: OpenRuns;
+  readonly openRuns: WorkNotes;
+  /** Notes of schedules on the local server. */
+  readonly scheduledWork: WorkNotes;
   /** Stops the workers, leaves the server to its other users or stops it, closes connections. */
   close(): Promise<void>;
 }
@@ -35,7 +37,7 @@ export interface OrchestratorOptions {
  * process the given cluster and the clusters of every run that an earlier process left behind.
  */
 export async function openOrchestrator({ configuration, cluster, onProgress }: OrchestratorOptions): Promise<Orchestrator> {
-  const openRuns = new OpenRuns(stateFolder());
+  const openRuns = new WorkNotes(stateFolder(), 'open-runs');
   const left = await openRuns.list();
   const door = await openTemporal(configuration, onProgress);
   const clusters = new Map(left.map((run) => [run.cluster, run.access]));
@@ -43,7 +45,7 @@ export async function openOrchestrator({ configuration, cluster, onProgress }: O
   const close = door.embedded && clusters.size > 0 ? await serve(door, configuration, clusters) : () => door.close();
   const { connection, namespace, uiUrl, embedded, payloadKey } = door;
   const client = new Client({ connection, namespace, dataConverter: dataConverter(payloadKey) });
-  return { client, namespace, uiUrl, embedded, openRuns, close };
+  return { client, namespace, uiUrl, embedded, openRuns, scheduledWork: new WorkNotes(stateFolder(), 'schedules'), close };
 }
 
 /** True when a Temporal server is configured: then this process only asks, and workers elsewhere do the work. */
@@ -53,7 +55,7 @@ export function isClientOnly(): boolean {
 
 /** Workflow ids of the runs on the local server whose end no process has seen. */
 export async function unfinishedRuns(): Promise<readonly string[]> {
-  return (await new OpenRuns(stateFolder()).list()).map(({ workflowId }) => workflowId);
+  return (await new WorkNotes(stateFolder(), 'open-runs').list()).map(({ id }) => id);
 }
 
 /** Connects to the configured server, and fails when it does not answer; undefined when none is configured. */

@@ -5,9 +5,9 @@ import type { Progress } from '../sandbox/tool-progress.ts';
 import type { Configuration } from './configuration.ts';
 import { dataConverter } from './data-converter.ts';
 import { createServices, type KubeconfigContext } from './dependencies.ts';
-import { OpenRuns } from './open-runs.ts';
 import { startWorkers } from './run-worker.ts';
 import { openTemporal, type TemporalDoor } from './temporal-door.ts';
+import { WorkNotes } from './work-notes.ts';
 
 const IDLE_POLL_MS = 500;
 
@@ -21,13 +21,14 @@ export interface ServeOptions {
   readonly onServing: (clusters: readonly string[], address: string) => void;
 }
 
-/** The worker process: serves its clusters, and those of unfinished runs on the local server, until it is stopped or idle. */
+/** The worker process: serves its clusters, and those of unfinished runs and of schedules on the local server, until it is stopped or idle. */
 export async function serveClusters(options: ServeOptions): Promise<void> {
-  const openRuns = new OpenRuns(stateFolder());
+  const scheduledWork = new WorkNotes(stateFolder(), 'schedules');
+  const openRuns = new WorkNotes(stateFolder(), 'open-runs');
   const door = await openTemporal(options.configuration, options.onProgress);
   try {
     if (door.embedded) await forgetEnded(door, openRuns);
-    const left = door.embedded ? await openRuns.list() : [];
+    const left = door.embedded ? [...(await openRuns.list()), ...(options.untilIdle ? [] : await scheduledWork.list())] : [];
     const clusters = new Map(left.map((run) => [run.cluster, run.access]));
     for (const { name, access } of options.clusters) clusters.set(name, access);
     if (clusters.size === 0) return;
@@ -42,7 +43,7 @@ export async function serveClusters(options: ServeOptions): Promise<void> {
   }
 }
 
-async function untilIdle(door: TemporalDoor, openRuns: OpenRuns, signal: AbortSignal): Promise<void> {
+async function untilIdle(door: TemporalDoor, openRuns: WorkNotes, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && (await openRuns.list()).length > 0) {
     await forgetEnded(door, openRuns);
     await delay(IDLE_POLL_MS);
@@ -50,15 +51,15 @@ async function untilIdle(door: TemporalDoor, openRuns: OpenRuns, signal: AbortSi
 }
 
 /** Removes the notes of runs that have ended, or that the server never heard of. */
-async function forgetEnded(door: TemporalDoor, openRuns: OpenRuns): Promise<void> {
+async function forgetEnded(door: TemporalDoor, openRuns: WorkNotes): Promise<void> {
   const { connection, namespace, payloadKey } = door;
   const client = new Client({ connection, namespace, dataConverter: dataConverter(payloadKey) });
-  for (const { workflowId } of await openRuns.list()) {
+  for (const { id } of await openRuns.list()) {
     const description = await client.workflow
-      .getHandle(workflowId)
+      .getHandle(id)
       .describe()
       .catch(() => undefined);
-    if (description?.status.name !== 'RUNNING') await openRuns.remove(workflowId);
+    if (description?.status.name !== 'RUNNING') await openRuns.remove(id);
   }
 }
 

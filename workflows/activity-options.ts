@@ -23,6 +23,14 @@ export const moveBatch: ActivityOptions = {
   retry,
 };
 
+/** Reads a whole location, which may be terabytes. One that is cut off begins again; its heartbeats tell a hung one from a long one. */
+export const scan: ActivityOptions = {
+  startToCloseTimeout: '24h',
+  scheduleToCloseTimeout: '72h',
+  heartbeatTimeout: '6s',
+  retry,
+};
+
 /** Waits for something in the cluster; how long is part of the activity's input, the limits here only catch a hung worker. */
 export const waitForCluster: ActivityOptions = {
   startToCloseTimeout: '2h',

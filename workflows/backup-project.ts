@@ -1,24 +1,29 @@
-import { defineQuery, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { BackupActivities, BackupPlan, CaptureCursor, CaptureResult } from '../contracts/activities.ts';
+import { defineQuery, executeChild, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { AfterBackup, BackupActivities, BackupPlan, CaptureCursor, CaptureResult } from '../contracts/activities.ts';
 import { QUERY_PROGRESS, type BackupProgress, type BackupProjectInput, type BackupProjectResult } from '../contracts/backup.ts';
 import type { BackupSizes, CapturedKind } from '../contracts/manifest.ts';
+import type { CopyRepositoryResult } from '../contracts/copy.ts';
 import { RunPhase } from '../contracts/outcome.ts';
+import { copyWorkflowId } from '../contracts/workflow-ids.ts';
 import { mergeKinds } from '../domain/backup/captured-kinds.ts';
 import { addSizes, NO_BYTES } from '../domain/backup/sizes.ts';
 import { backupPhase } from '../domain/plan/outcome.ts';
+import { copyRepository } from './copy-repository.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
-import { failWithCause, isIssue, orIssue, publishPhase, RunLedger } from './run-ledger.ts';
+import { failWithCause, isIssue, orIssue, publishPhase, labelsOf, RunLedger } from './run-ledger.ts';
 
 const { planBackup } = proxyActivities<BackupActivities>(policy.decide);
 const { captureResources, captureRelated } = proxyActivities<BackupActivities>(policy.moveBatch);
 const { verifyStored } = proxyActivities<BackupActivities>(policy.decide);
-const { commitBackup } = proxyActivities<BackupActivities>(policy.commit);
+const { commitBackup, lockBackup } = proxyActivities<BackupActivities>(policy.commit);
 
 const progress = defineQuery<BackupProgress>(QUERY_PROGRESS);
 
 /** How many tasks of one backup list and store at the same time. */
 const CAPTURE_WIDTH = 3;
+const DAY_MS = 86_400_000;
+const NOTHING_AFTERWARDS: AfterBackup = { lockDays: 0, copyTo: [] };
 
 /** The objects of the captured kinds, so far. */
 interface Captured {
@@ -48,7 +53,7 @@ export async function backupProject(input: BackupProjectInput): Promise<BackupPr
 
     await ledger.during('capture', () => captureAll({ input, plan, captured, ledger }));
     if (plan.followReferences) await ledger.during('capture related', () => captureNeeded({ input, plan, captured, ledger }));
-    await ledger.during('verify', () => verifyStored({ location: input.location, parts: captured.parts }));
+    await ledger.during('verify', () => verifyStored({ location: input.location, parts: captured.parts, startedAt: ledger.startedAt }));
 
     phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
     const result = resultOf({ input, plan, captured, ledger, phase });
@@ -63,7 +68,9 @@ export async function backupProject(input: BackupProjectInput): Promise<BackupPr
         log: ledger.logLines,
       }),
     );
-    return finish({ ...result, ...ledger.account(), sequence });
+    const copies = await protect({ input, plan, captured, ledger }, sequence);
+    phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
+    return finish({ ...result, ...ledger.account(), phase, sequence, copies });
   });
 }
 
@@ -102,6 +109,42 @@ async function captureNeeded({ input, plan, captured, ledger }: Run): Promise<vo
   else take(captured, ledger, related);
 }
 
+/** Locks and copies, as the location's settings say. The backup exists by now: what fails here is an error in the list. */
+async function protect({ input, plan, ledger }: Run, sequence: number): Promise<readonly string[]> {
+  const { lockDays, copyTo } = plan.afterwards ?? NOTHING_AFTERWARDS;
+  if (lockDays > 0) {
+    const until = new Date(Date.now() + lockDays * DAY_MS).toISOString();
+    const locked = await orIssue(
+      () => ledger.during('lock', () => lockBackup({ location: input.location, sequence, until })),
+      (cause) => ({ code: 'LockFailed', message: `the backup is not locked: ${cause}` }),
+    );
+    if (isIssue(locked)) ledger.fail([locked]);
+  }
+  const copies: string[] = [];
+  for (const to of copyTo) {
+    const copied = await orIssue(
+      () => ledger.during(`copy to ${to}`, () => copyAfterwards(input, to)),
+      (cause) => ({ code: 'CopyFailed', message: `no copy in "${to}": ${cause}`, advice: `\`holdfast backup copy --to ${to}\` goes on` }),
+    );
+    if (isIssue(copied)) ledger.fail([copied]);
+    else {
+      ledger.fail(copied.errors);
+      if (copied.phase === RunPhase.Completed) copies.push(to);
+    }
+  }
+  return copies;
+}
+
+/** A run of its own, named after the backup: copies of several backups may go on at once, each sends what it still misses. */
+function copyAfterwards({ name, cluster, location }: BackupProjectInput, to: string): Promise<CopyRepositoryResult> {
+  return executeChild(copyRepository, {
+    workflowId: `${copyWorkflowId(location, to)}/${name}`,
+    args: [{ from: location, to }],
+    staticSummary: `copy ${location} to ${to}`,
+    ...labelsOf({ kind: 'copy', name: `${location} to ${to}`, cluster, location: to }),
+  });
+}
+
 function take(captured: Captured, ledger: RunLedger, batch: CaptureResult): void {
   captured.kinds = mergeKinds(captured.kinds, batch.kinds);
   captured.sizes = addSizes(captured.sizes, batch.sizes);
@@ -125,6 +168,7 @@ function resultOf({ input, plan, captured, ledger, phase }: Run & { readonly pha
     objectCount: captured.objects,
     kinds: captured.kinds,
     sizes: captured.sizes,
+    copies: [],
     ...ledger.account(),
   };
 }

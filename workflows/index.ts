@@ -1,3 +1,5 @@
 /** Every workflow that a worker serves, by its wire name. A name is never changed: running workflows bear it. */
 export { backupProject } from './backup-project.ts';
 export { restoreProject } from './restore-project.ts';
+export { copyRepository } from './copy-repository.ts';
+export { runSchedule } from './run-schedule.ts';

@@ -53,6 +53,7 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
     prepared = await ledger.during('plan', () => prepareRestore(input));
     const run: Run = { input, prepared, applied, ledger };
     ledger.warn(prepared.warnings);
+    ledger.fail(prepared.errors ?? []);
     ledger.say('info', `${prepared.objectCount} objects in ${prepared.waves.length} waves`);
 
     for (const wave of prepared.waves) await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
@@ -77,11 +78,11 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
 
 async function applyWave({ input, prepared, applied, ledger }: Run, wave: RestoreWave): Promise<void> {
   applied.wave = wave.wave;
-  const { sequence, serverTime } = prepared;
+  const place = placeOf({ input, prepared });
   const batches = prepared.batches.filter((batch) => batch.wave === wave.wave);
   await inParallel(batches, APPLY_WIDTH, async (batch) => {
     const done = await orIssue(
-      () => applyBatch({ restore: input, sequence, serverTime, batch }),
+      () => applyBatch({ ...place, batch }),
       (cause) => ({ code: 'BatchFailed', message: `${batch.objects} objects of ${wave.title}: ${cause}` }),
     );
     applied.done += batch.objects;
@@ -93,23 +94,23 @@ async function applyWave({ input, prepared, applied, ledger }: Run, wave: Restor
     take(applied, ledger, done);
     if (done.unlinked > 0) applied.unlinked.push(batch);
   });
-  if (wave.awaits !== 'nothing') ledger.warn(await awaitReady({ restore: input, sequence, wave }));
+  if (wave.awaits !== 'nothing') ledger.warn(await awaitReady({ ...place, wave }));
 }
 
 async function relinkAll({ input, prepared, applied, ledger }: Run): Promise<void> {
-  const { sequence, serverTime } = prepared;
+  const place = placeOf({ input, prepared });
   await inParallel(applied.unlinked, APPLY_WIDTH, async (batch) => {
-    const done = await relinkOwners({ restore: input, sequence, serverTime, batch });
+    const done = await relinkOwners({ ...place, batch });
     ledger.warn(done.warnings);
     ledger.fail(done.errors);
   });
 }
 
 async function verifyAll({ input, prepared }: Run): Promise<VerificationReport> {
-  const { sequence, serverTime } = prepared;
+  const place = placeOf({ input, prepared });
   let report = NOTHING_COMPARED;
   await inParallel(stretches(prepared.batches, VERIFY_OBJECTS), APPLY_WIDTH, async (batches) => {
-    const found = await verifyRestored({ restore: input, sequence, serverTime, batches });
+    const found = await verifyRestored({ ...place, batches });
     // Only now: another stretch may have been added while this one was waited for.
     report = addReports(report, found);
   });
@@ -121,6 +122,12 @@ function take(applied: Applied, ledger: RunLedger, batch: ApplyBatchResult): voi
   applied.failed += batch.failed;
   ledger.warn(batch.warnings);
   ledger.fail(batch.errors);
+}
+
+/** What every activity of the restore needs to see the backup in the same order. */
+function placeOf({ input, prepared }: Pick<Run, 'input' | 'prepared'>) {
+  const { sequence, serverTime, lostParts } = prepared;
+  return { restore: input, sequence, serverTime, ...(lostParts ? { lostParts } : {}) };
 }
 
 interface Snapshot {

@@ -1,6 +1,8 @@
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import {
   ActivityFailure,
   ApplicationFailure,
+  ChildWorkflowFailure,
   defineQuery,
   isCancellation,
   log,
@@ -9,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { QUERY_LOG } from '../contracts/backup.ts';
 import { RunPhase, type Issue, type LogLine, type StepTiming } from '../contracts/outcome.ts';
-import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.ts';
+import { attributesOfNewRun, SEARCH_ATTRIBUTES, type RunLabels } from '../contracts/search-attributes.ts';
 
 /** Kept per run; what goes beyond is counted, so that a run over a broken cluster cannot outgrow Temporal's limits. */
 const MAX_ISSUES = 200;
@@ -103,6 +105,13 @@ export function isIssue(value: unknown): value is Issue {
   return typeof value === 'object' && value !== null && 'code' in value && 'message' in value;
 }
 
+/** What Temporal's lists can filter by, for a run that another run starts. */
+export function labelsOf(run: RunLabels): { readonly typedSearchAttributes: TypedSearchAttributes } {
+  const attributes = attributesOfNewRun(run);
+  const typed = attributes.map(([attribute, value]) => ({ key: defineSearchAttributeKey(attribute, SearchAttributeType.KEYWORD), value }));
+  return { typedSearchAttributes: new TypedSearchAttributes(typed) };
+}
+
 /** Publishes how a run ended where Temporal's lists can filter by it. */
 export function publishPhase(phase: RunPhase): void {
   upsertSearchAttributes({
@@ -111,9 +120,14 @@ export function publishPhase(phase: RunPhase): void {
   });
 }
 
-/** The error that says why, under Temporal's wrapping of activity failures. */
-function causeOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure && error.cause ? error.cause : error;
+/** Failures that only say which activity or child failed; the cause says why. */
+function isWrapped(error: unknown): error is ActivityFailure | ChildWorkflowFailure {
+  return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure;
+}
+
+/** The error that says why, under Temporal's wrapping. */
+export function causeOf(error: unknown): string {
+  const cause = isWrapped(error) && error.cause ? error.cause : error;
   if (cause instanceof ApplicationFailure) return cause.message;
   return cause instanceof Error ? cause.message : String(cause);
 }
@@ -125,9 +139,10 @@ export async function failWithCause<T>(ledger: RunLedger, work: () => Promise<T>
   } catch (error) {
     ledger.say('error', isCancellation(error) ? 'cancelled' : causeOf(error));
     if (!isCancellation(error)) publishPhase(RunPhase.Failed);
-    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
-    if (error instanceof ActivityFailure && !isCancellation(error)) {
-      throw ApplicationFailure.create({ type: 'Unavailable', message: `${error.activityType}: ${causeOf(error)}`, nonRetryable: true });
+    if (isWrapped(error) && error.cause instanceof ApplicationFailure) throw error.cause;
+    if (isWrapped(error) && !isCancellation(error)) {
+      const what = error instanceof ActivityFailure ? error.activityType : error.workflowType;
+      throw ApplicationFailure.create({ type: 'Unavailable', message: `${what}: ${causeOf(error)}`, nonRetryable: true });
     }
     throw error;
   }

@@ -7,26 +7,27 @@ import type { Pulse } from '../heartbeat.ts';
 import { applyObject, WIDTH, type ApplyContext, type Outcome } from './apply-object.ts';
 import { chunks } from './chunks.ts';
 import { inFlight } from './in-flight.ts';
-import { readObjects, segmentsOf, type CapturedObject, type RestoreSession } from './restore-session.ts';
+import { capturedOf, isLost, type LostObject } from './lost-objects.ts';
+import { readItems, segmentsOf, type CapturedObject, type RestoreSession } from './restore-session.ts';
 import { Tally } from './tally.ts';
 
 /** Objects between two checkpoints: large enough to keep `WIDTH` requests under way, small enough to lose little. */
 const CHUNK = 250;
 
-/** Applies one batch. A retry goes on behind what the last attempt reported as done, and recognises what it had done beyond that. */
+/** Applies one batch. What cannot be read is an entry in the list, and the rest is applied. A retry goes on behind what the last attempt reported as done, and recognises what it had done beyond that. */
 export async function applyBatch(session: RestoreSession, input: ApplyBatchInput, pulse: Pulse): Promise<ApplyBatchResult> {
   const context: ApplyContext = { session, serverTime: input.serverTime, signal: pulse.signal };
   const tally = Tally.resume(pulse.resumeFrom);
   let skip = tally.done;
-  for await (const objects of chunks(readObjects(session.repository, segmentsOf(session, input.batch), pulse.signal), CHUNK)) {
-    const rest = objects.slice(skip);
-    skip = Math.max(0, skip - objects.length);
+  for await (const items of chunks(readItems(session.repository, segmentsOf(session, input.batch), pulse.signal), CHUNK)) {
+    const rest = items.slice(skip);
+    skip = Math.max(0, skip - items.length);
     await session.owners.learn(
-      rest.map(({ object }) => object),
+      capturedOf(rest).map(({ object }) => object),
       pulse.signal,
     );
-    const outcomes = await inFlight(rest, WIDTH, async (captured) => {
-      const outcome = await orError(captured, context);
+    const outcomes = await inFlight(rest, WIDTH, async (item) => {
+      const outcome = isLost(item) ? lossOf(item) : await orError(item, context);
       pulse.beat();
       return outcome;
     });
@@ -34,6 +35,11 @@ export async function applyBatch(session: RestoreSession, input: ApplyBatchInput
     pulse.beat(tally.checkpoint());
   }
   return tally.result();
+}
+
+/** One entry in the list for all objects of a segment. */
+function lossOf({ run, first }: LostObject): Issue | 'failed' {
+  return first ? run.issue : 'failed';
 }
 
 /** An object that the API server refuses is an entry in the list; a server that does not answer ends the attempt. */

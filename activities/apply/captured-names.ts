@@ -37,8 +37,9 @@ export class CapturedNames {
 
   async #read(segments: readonly string[]): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
-    for await (const { records } of this.#repository.readSegments(segments)) {
-      for (const record of records) names.add(textAt(parseLossless(record.toString('utf8')), 'metadata', 'name'));
+    for await (const segment of this.#repository.readWhatIsLeft(segments)) {
+      if ('damage' in segment) continue;
+      for (const record of segment.records) names.add(textAt(parseLossless(record.toString('utf8')), 'metadata', 'name'));
     }
     return names;
   }

@@ -36,6 +36,7 @@ export async function prepareRestore(work: RestoreWork, pulse: Pick<Pulse, 'beat
     objectCount: ordered.reduce((sum, { count }) => sum + count, 0),
     serverTime,
     warnings: [],
+    ...(session.lostParts.length === 0 ? {} : { errors: session.errors, lostParts: session.lostParts }),
   };
 }
 
@@ -45,7 +46,7 @@ export async function openNamed(work: RestoreWork): Promise<{ readonly session: 
   const problems = [...validateSelection(options.selection), ...mappingProblems(options.namespaceMapping)];
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
   const entry = await work.repository.findBackup(backup);
-  return { session: await openSession({ ...work, manifest: entry.manifest }), entry };
+  return { session: await openSession({ ...work, manifest: entry.manifest, lostParts: undefined }), entry };
 }
 
 async function refuseConflicts(session: RestoreSession, pulse: Pick<Pulse, 'beat' | 'signal'>): Promise<void> {

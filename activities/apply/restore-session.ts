@@ -1,6 +1,7 @@
 import type { RestoreBatch } from '../../contracts/activities.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { BackupManifest, CapturePart } from '../../contracts/manifest.ts';
+import type { BackupManifest } from '../../contracts/manifest.ts';
+import type { Issue } from '../../contracts/outcome.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
 import type { RestoreProjectInput } from '../../contracts/restore.ts';
 import { parseLossless } from '../../domain/json/lossless.ts';
@@ -14,7 +15,12 @@ import { compileSelection } from '../../domain/selection/matcher.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { CapturedNames } from './captured-names.ts';
+import { readCatalogue } from './catalogue.ts';
+import { capturedOf, isLost, LostRun, type LostObject } from './lost-objects.ts';
 import { OwnerDirectory } from './owner-directory.ts';
+
+/** Volumes that are listed at a time. */
+const LIST_PAGE = 500;
 
 /** A captured object at its place. */
 export interface CapturedObject {
@@ -34,6 +40,10 @@ export interface RestoreSession {
   readonly ordered: readonly OrderedSegment[];
   readonly context: RestoreContext;
   readonly owners: OwnerDirectory;
+  /** Catalogues of the backup that cannot be read: this restore is without what they list. */
+  readonly lostParts: readonly string[];
+  /** What is missing because of it. */
+  readonly errors: readonly Issue[];
 }
 
 export interface SessionInput {
@@ -41,10 +51,15 @@ export interface SessionInput {
   readonly repository: Repository;
   readonly restore: RestoreProjectInput;
   readonly manifest: BackupManifest;
+  /**
+   * The catalogues that the restore's preparation could not read: whoever works by its positions must leave out the same ones. Undefined to
+   * find out.
+   */
+  readonly lostParts: readonly string[] | undefined;
 }
 
-export async function openSession({ cluster, repository, restore, manifest }: SessionInput): Promise<RestoreSession> {
-  const parts = await Promise.all(manifest.parts.map(async (id) => (await repository.readDocument(id)) as CapturePart));
+export async function openSession({ cluster, repository, restore, manifest, lostParts }: SessionInput): Promise<RestoreSession> {
+  const { parts, ...lost } = await readCatalogue(repository, manifest, lostParts);
   const all = orderSegments(parts);
   const { selection } = restore.options;
   const types = manifest.kinds.map((kind) => kind.type);
@@ -66,20 +81,37 @@ export async function openSession({ cluster, repository, restore, manifest }: Se
     ownerPresent: (owner, namespace) => owners.present(owner, namespace),
     restoresVolume: (name) => volumes.has(name),
   };
-  return { cluster, repository, restore, ordered, context, owners };
+  return { cluster, repository, restore, ordered, context, owners, ...lost };
 }
 
 /** Names of the captured volumes that will be there: not those whose storage went with them, unless they still live. */
 async function restoredVolumes(cluster: Cluster, repository: Repository, ordered: readonly OrderedSegment[]): Promise<ReadonlySet<string>> {
   const volumes = new Set<string>();
   const segments = ordered.filter(({ type }) => resourceKey(type) === 'persistentvolumes');
-  for await (const objects of readObjects(repository, segments)) {
-    for (const { object, type } of objects) {
+  let lost: ResourceType | undefined;
+  for await (const items of readItems(repository, segments)) {
+    for (const item of items) {
+      if (isLost(item)) {
+        lost = item.run.type;
+        continue;
+      }
+      const { object, type } = item;
       const name = textAt(object, 'metadata', 'name');
       if (!isProvisionedAnew(object, type) || (await cluster.get({ type, namespace: '', name })) !== undefined) volumes.add(name);
     }
   }
+  // A volume that cannot be read may live: its claim must keep to it, and not get an empty one.
+  if (lost) for await (const name of liveNames(cluster, lost)) volumes.add(name);
   return volumes;
+}
+
+async function* liveNames(cluster: Cluster, type: ResourceType): AsyncGenerator<string> {
+  let continueToken = '';
+  do {
+    const page = await cluster.listPage({ type, namespace: '', labelSelector: '', limit: LIST_PAGE, exactRevision: '', continueToken });
+    yield* page.items.map(({ object }) => textAt(object, 'metadata', 'name'));
+    ({ continueToken } = page);
+  } while (continueToken !== '');
 }
 
 /** The segments of one batch. */
@@ -87,14 +119,23 @@ export function segmentsOf(session: RestoreSession, batch: RestoreBatch): readon
   return session.ordered.slice(batch.from, batch.from + batch.segments);
 }
 
-/** The objects of some segments, segment by segment, with apiVersion and kind as they go over the wire. */
+/** The objects of some segments, segment by segment, with apiVersion and kind as they go over the wire; without those that cannot be read. */
 export async function* readObjects(
   repository: Repository,
   segments: readonly OrderedSegment[],
   signal?: AbortSignal,
 ): AsyncGenerator<readonly CapturedObject[]> {
+  for await (const items of readItems(repository, segments, signal)) yield capturedOf(items);
+}
+
+/** The same, with a placeholder for every object that cannot be read: the position of an object does not depend on damage. */
+export async function* readItems(
+  repository: Repository,
+  segments: readonly OrderedSegment[],
+  signal?: AbortSignal,
+): AsyncGenerator<readonly (CapturedObject | LostObject)[]> {
   let position = 0;
-  for await (const { records } of repository.readSegments(
+  for await (const read of repository.readWhatIsLeft(
     segments.map(({ id }) => id),
     signal ? { signal } : {},
   )) {
@@ -102,6 +143,7 @@ export async function* readObjects(
     position += 1;
     if (!segment) continue;
     const { type, wave } = segment;
-    yield records.map((record) => ({ type, wave, object: parseLossless(record.toString('utf8')) as JsonObject }));
+    if ('damage' in read) yield new LostRun(segment, read.damage).objects;
+    else yield read.records.map((record) => ({ type, wave, object: parseLossless(record.toString('utf8')) as JsonObject }));
   }
 }

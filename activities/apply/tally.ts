@@ -34,9 +34,11 @@ export class Tally {
     return this.#state.done;
   }
 
-  add(outcome: Outcome | Issue | undefined): void {
+  /** `failed`: an object that failed with others, for which there is one issue already. */
+  add(outcome: Outcome | Issue | 'failed' | undefined): void {
     const state = { ...this.#state, done: this.#state.done + 1 };
     if (outcome === undefined) this.#state = state;
+    else if (outcome === 'failed') this.#state = { ...state, failed: state.failed + 1 };
     else if ('code' in outcome) this.#state = withError({ ...state, failed: state.failed + 1 }, outcome);
     else this.#state = withOutcome(state, outcome);
   }

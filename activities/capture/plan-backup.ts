@@ -1,4 +1,4 @@
-import type { BackupPlan } from '../../contracts/activities.ts';
+import type { CapturePlan } from '../../contracts/activities.ts';
 import type { BackupProjectInput } from '../../contracts/backup.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { ClusterIdentity } from '../../contracts/manifest.ts';
@@ -12,7 +12,7 @@ import type { Cluster } from '../../kubernetes/port.ts';
 import { NAMESPACES } from './builtin-types.ts';
 
 /** Discovers the cluster, resolves the selection and fixes the revision. Reads only. */
-export async function planBackup(cluster: Cluster, input: BackupProjectInput, signal: AbortSignal): Promise<BackupPlan> {
+export async function planBackup(cluster: Cluster, input: BackupProjectInput, signal: AbortSignal): Promise<CapturePlan> {
   refuseProblems(validateSelection(input.selection));
   const [version, discovery, { revision }] = await Promise.all([
     cluster.version({ signal }),

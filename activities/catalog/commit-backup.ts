@@ -26,7 +26,14 @@ export async function commitBackup(repository: Repository, input: CommitBackupIn
     errors: result.errors,
     steps: result.steps,
     log: input.log,
+    ...(backup.schedule === undefined ? {} : { schedule: backup.schedule }),
+    ...(backup.labels === undefined ? {} : { labels: backup.labels }),
+    ...(backup.ttlSeconds === undefined ? {} : { expiresAt: after(result.completedAt, backup.ttlSeconds) }),
   };
   const { sequence } = await repository.commit(manifest);
   return { sequence };
+}
+
+function after(time: string, seconds: number): string {
+  return new Date(Date.parse(time) + seconds * 1_000).toISOString();
 }

@@ -1,4 +1,4 @@
-import type { BackupPlan } from '../../contracts/activities.ts';
+import type { CapturePlan } from '../../contracts/activities.ts';
 import type { BackupProjectInput } from '../../contracts/backup.ts';
 import type { HoldfastError } from '../../contracts/failures.ts';
 import type { CapturedKind, CapturedReferences } from '../../contracts/manifest.ts';
@@ -17,7 +17,7 @@ import { planBackup } from '../capture/plan-backup.ts';
 
 /** What a backup would take now. */
 export interface BackupPreview {
-  readonly plan: BackupPlan;
+  readonly plan: CapturePlan;
   readonly kinds: readonly CapturedKind[];
   /** Kinds that could not be listed. */
   readonly failed: readonly { readonly type: ResourceType; readonly error: HoldfastError }[];
@@ -56,7 +56,7 @@ export async function previewBackup(cluster: Cluster, input: BackupProjectInput,
 /** Every object that a planned backup takes, at the plan's revision, those that come along by reference last. */
 export async function* selectedObjects(
   cluster: Cluster,
-  plan: BackupPlan,
+  plan: CapturePlan,
   signal: AbortSignal,
 ): AsyncGenerator<SelectedObject | { readonly type: ResourceType; readonly error: HoldfastError }> {
   let references = mergeReferences([]);
@@ -86,7 +86,7 @@ export async function* selectedObjects(
 }
 
 interface Related {
-  readonly plan: BackupPlan;
+  readonly plan: CapturePlan;
   readonly references: CapturedReferences;
   /** Cluster-scoped objects that a task has taken. */
   readonly listed: ReadonlySet<string>;

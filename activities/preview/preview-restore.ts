@@ -1,3 +1,4 @@
+import type { Issue } from '../../contracts/outcome.ts';
 import { RestoreAction, type PlannedObject } from '../../contracts/restore.ts';
 import type { ObjectRef } from '../../contracts/resource.ts';
 import type { RawObject } from '../../kubernetes/port.ts';
@@ -7,15 +8,23 @@ import { NAMESPACES } from '../capture/builtin-types.ts';
 import { refOf } from '../apply/apply-object.ts';
 import { chunks } from '../apply/chunks.ts';
 import { inFlight } from '../apply/in-flight.ts';
-import { readObjects, type CapturedObject, type RestoreSession } from '../apply/restore-session.ts';
+import { capturedOf, isLost } from '../apply/lost-objects.ts';
+import { readItems, type CapturedObject, type RestoreSession } from '../apply/restore-session.ts';
 
 const CHUNK = 250;
 const WIDTH = 32;
 
-/** What the restore would do, object by object, in restore order. Reads only. */
-export async function* previewRestore(session: RestoreSession, signal: AbortSignal): AsyncGenerator<PlannedObject> {
+/** What the restore would do, object by object, in restore order; `onLost` is told what of the backup cannot be read. Reads only. */
+export async function* previewRestore(
+  session: RestoreSession,
+  signal: AbortSignal,
+  onLost: (issue: Issue) => void = () => undefined,
+): AsyncGenerator<PlannedObject> {
+  session.errors.forEach(onLost);
   const live = new LiveObjects(session, signal);
-  for await (const objects of chunks(readObjects(session.repository, session.ordered, signal), CHUNK)) {
+  for await (const items of chunks(readItems(session.repository, session.ordered, signal), CHUNK)) {
+    for (const { run, first } of items.filter(isLost)) if (first) onLost(run.issue);
+    const objects = capturedOf(items);
     await session.owners.learn(
       objects.map(({ object }) => object),
       signal,

@@ -11,7 +11,8 @@ import { refOf } from '../apply/apply-object.ts';
 import { isOwnWork } from '../apply/field-manager.ts';
 import { chunks } from '../apply/chunks.ts';
 import { inFlight } from '../apply/in-flight.ts';
-import { readObjects, segmentsOf, type CapturedObject, type RestoreSession } from '../apply/restore-session.ts';
+import { capturedOf, isLost, type LostObject } from '../apply/lost-objects.ts';
+import { readItems, segmentsOf, type CapturedObject, type RestoreSession } from '../apply/restore-session.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { matchByList, placeOf } from './match-by-list.ts';
 
@@ -44,7 +45,9 @@ async function verifyKind(verification: Verification, segments: readonly Ordered
   const count = segments.reduce((sum, segment) => sum + segment.count, 0);
   const matched = count < LIST_FROM ? new Set<string>() : await matchByList(session, segments, pulse);
   let report: VerificationReport = { ...NOTHING_COMPARED, compared: matched.size };
-  for await (const objects of chunks(readObjects(session.repository, segments, pulse.signal), CHUNK)) {
+  for await (const items of chunks(readItems(session.repository, segments, pulse.signal), CHUNK)) {
+    for (const lost of items.filter(isLost)) report = addReports(report, lossReport(lost));
+    const objects = capturedOf(items);
     const rest = objects.filter(
       ({ object, type }) => !matched.has(placeOf(mapNamespaces(object, type, session.context.options.namespaceMapping))),
     );
@@ -110,6 +113,12 @@ function reportOf(verdict: Verdict): VerificationReport {
   if (verdict === 'excluded') return { ...NOTHING_COMPARED, excluded: 1 };
   if (verdict === 'equal') return { ...NOTHING_COMPARED, compared: 1 };
   return { equal: false, compared: 1, differences: [verdict], differenceCount: 1, excluded: 0 };
+}
+
+/** What the backup cannot show any more cannot be equal. */
+function lossReport({ run, first }: LostObject): VerificationReport {
+  const differences = first ? [{ object: run.objectId, kind: 'missing' as const, fields: [] }] : [];
+  return { ...NOTHING_COMPARED, equal: false, differences, differenceCount: 1 };
 }
 
 /** The segments of each kind. */

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { LogLine } from '../../contracts/outcome.ts';
 import { backupWorkflowId } from '../../contracts/workflow-ids.ts';
@@ -19,7 +19,6 @@ import { namedCluster, reachableCluster, withSession, type Session } from '../se
 type GetOptions = LocationOptions & OutputOptions;
 type DescribeOptions = GetOptions & { readonly wait: boolean };
 type DiffOptions = GetOptions & ClusterOptions & { readonly live: boolean };
-type DeleteOptions = LocationOptions & { readonly confirm: boolean; readonly yes: boolean };
 
 /** The commands about backups that are there or under way. */
 export function addBackupQueries(backup: Command, done: (code: ExitCode) => void): void {
@@ -45,13 +44,6 @@ export function addBackupQueries(backup: Command, done: (code: ExitCode) => void
     .action(async (before: string, after: string | undefined, options: DiffOptions) => {
       await diff(before, after, options);
     });
-  withLocation(backup.command('delete <names...>'))
-    .description('remove recovery points; the chain of manifests keeps a note of it')
-    .option('--confirm', 'do it without asking', false)
-    .addOption(new Option('-y, --yes', 'the same').hideHelp().default(false))
-    .action(async (names: string[], options: DeleteOptions) => {
-      await remove(names, { ...options, confirm: options.confirm || options.yes });
-    });
 }
 
 async function get(names: readonly string[], options: GetOptions): Promise<void> {
@@ -68,28 +60,39 @@ async function get(names: readonly string[], options: GetOptions): Promise<void>
       data: { location, running, backups: entries.map((entry) => summary(entry)) },
       names: entries.map(({ manifest }) => `backup/${manifest.name}`),
       table: (wide) => {
-        const more = wide ? ['SEQUENCE', 'CLUSTER', 'REVISION', 'STORED'] : [];
-        const rows = entries.map(({ sequence, manifest }) => [
+        const more = wide ? ['SEQUENCE', 'CLUSTER', 'REVISION', 'STORED', 'SCHEDULE', 'HELD FOR'] : [];
+        const rows = entries.map(({ sequence, manifest, held, holdReason }) => [
           manifest.name,
           phase(manifest.phase),
           count(manifest.objectCount),
           String(manifest.errors.length),
           String(manifest.warnings.length),
           age(manifest.startedAt, now),
+          held ? 'held' : manifest.expiresAt === undefined ? '' : until(manifest.expiresAt, now),
           location,
           ...(wide ? [String(sequence), manifest.cluster.name, manifest.revision, bytes(manifest.sizes.stored)] : []),
+          ...(wide ? [manifest.schedule ?? '', holdReason] : []),
         ]);
-        const going = running.map((run) => [run.name, phase('Running'), '', '', '', age(run.startedAt, now), location]);
-        return table(['NAME', 'STATUS', 'OBJECTS', 'ERRORS', 'WARNINGS', 'AGE', 'LOCATION', ...more], [...going, ...rows]);
+        const going = running.map((run) => [run.name, phase('Running'), '', '', '', age(run.startedAt, now), '', location]);
+        return table(['NAME', 'STATUS', 'OBJECTS', 'ERRORS', 'WARNINGS', 'AGE', 'EXPIRES', 'LOCATION', ...more], [...going, ...rows]);
       },
     });
   });
   await pickUpOpenRuns();
 }
 
-function summary({ sequence, manifest }: BackupEntry): unknown {
+function summary({ sequence, manifest, held, holdReason }: BackupEntry): unknown {
   const { name, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors } = manifest;
-  return { name, sequence, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors };
+  const { schedule, labels, expiresAt } = manifest;
+  return {
+    ...{ name, sequence, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors },
+    ...{ schedule, labels, expiresAt, held, holdReason },
+  };
+}
+
+/** How long a backup has to live: `12d`, or `expired`. */
+function until(time: string, now: number): string {
+  return Date.parse(time) <= now ? 'expired' : age(new Date(now).toISOString(), Date.parse(time));
 }
 
 async function runningBackups(session: Session, location: string): Promise<readonly RunView[]> {
@@ -122,9 +125,9 @@ async function storedBackup(session: Session, location: string, name: string): P
 }
 
 function showStored(stored: BackupEntry, options: OutputOptions): ExitCode {
-  const { sequence, manifest } = stored;
+  const { sequence, manifest, held, holdReason } = stored;
   printAnswer(options.output, {
-    data: { sequence, ...manifest },
+    data: { sequence, held, holdReason, ...manifest },
     names: [`backup/${manifest.name}`],
     table: (wide) => backupDetails(sequence, manifest, wide),
   });
@@ -168,32 +171,8 @@ async function diff(before: string, after: string | undefined, options: DiffOpti
   }, cluster);
 }
 
-async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
-  if (!options.confirm && !process.stdin.isTTY) {
-    throw new HoldfastError(FailureType.BadInput, 'backup delete asks before it deletes, and there is no terminal to ask on', {
-      advice: 'add --confirm',
-    });
-  }
-  await withSession(async (session) => {
-    const location = session.locationName(options.location);
-    const repository = await session.repository(location);
-    const known = new Set((await repository.backups()).map(({ manifest }) => manifest.name));
-    for (const name of names) if (!known.has(name)) throw repositoryLacks(name, location);
-    if (!options.confirm && !(await agreed(`delete ${names.join(', ')} from location ${location}? [y/N] `))) return;
-    await repository.deleteBackups(names);
-    for (const name of names) process.stdout.write(`backup "${name}" deleted\n`);
-  });
-}
-
-async function agreed(question: string): Promise<boolean> {
-  const { createInterface } = await import('node:readline/promises');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(question);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
-}
-
-function repositoryLacks(name: string, location: string): HoldfastError {
+/** For names that are neither stored nor running. */
+export function repositoryLacks(name: string, location: string): HoldfastError {
   return new HoldfastError(FailureType.NotFound, `backup "${name}" is not in location ${location}`, {
     advice: 'see `holdfast backup get`',
   });

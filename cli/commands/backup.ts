@@ -4,10 +4,12 @@ import type { BackupProjectInput, BackupProjectResult } from '../../contracts/ba
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { backupWorkflowId } from '../../contracts/workflow-ids.ts';
 import { defaultName, nameProblem } from '../../domain/plan/names.ts';
+import { wholeSeconds } from '../../domain/time/duration.ts';
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
 import {
   durationOption,
+  labelPairs,
   selectionOf,
   withClusterOptions,
   withLocation,
@@ -28,10 +30,17 @@ import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { startRun, uiLink } from '../runs/start-run.ts';
 import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
+import { addBackupCopy } from './backup-copy.ts';
+import { addBackupDelete } from './backup-delete.ts';
+import { addBackupHolds } from './backup-hold.ts';
+import { addBackupPrune } from './backup-prune.ts';
 import { addBackupQueries } from './backup-queries.ts';
+import { addBackupVerify } from './backup-verify.ts';
 
 type PlanOptions = ClusterOptions & LocationOptions & OutputOptions & SelectionOptions;
 interface CreateOptions extends PlanOptions {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ttl?: string;
   readonly wait: boolean;
   readonly timeout: number;
 }
@@ -47,6 +56,8 @@ export function backupCommand(program: Command, done: (code: ExitCode) => void):
 
   withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]')))))
     .description('make a recovery point')
+    .option('--labels <key=value>', 'labels to select it by later (comma-separated, repeatable)', labelPairs, {})
+    .option('--ttl <time>', 'how long it lives at least, e.g. 720h; then `backup prune` may remove it')
     .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
     .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (name: string | undefined, options: CreateOptions) => {
@@ -54,6 +65,11 @@ export function backupCommand(program: Command, done: (code: ExitCode) => void):
     });
 
   addBackupQueries(backup, done);
+  addBackupVerify(backup, done);
+  addBackupCopy(backup, done);
+  addBackupHolds(backup);
+  addBackupPrune(backup);
+  addBackupDelete(backup);
 }
 
 async function plan(options: PlanOptions): Promise<void> {
@@ -101,7 +117,14 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
-    const input: BackupProjectInput = { name, cluster: cluster.name, location, selection };
+    const input: BackupProjectInput = {
+      name,
+      cluster: cluster.name,
+      location,
+      selection,
+      ...(Object.keys(options.labels).length === 0 ? {} : { labels: options.labels }),
+      ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
+    };
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
       return 0;

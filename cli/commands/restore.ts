@@ -9,10 +9,11 @@ import {
   type RestoreProjectResult,
 } from '../../contracts/restore.ts';
 import { restoreWorkflowId } from '../../contracts/workflow-ids.ts';
+import type { Issue } from '../../contracts/outcome.ts';
 import { mappingProblems } from '../../domain/plan/mapping.ts';
 import { defaultName } from '../../domain/plan/names.ts';
 import { countAction, emptyCounts } from '../../domain/plan/outcome.ts';
-import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
+import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
 import {
   commaList,
   durationOption,
@@ -31,12 +32,15 @@ import { followOrLeave } from '../runs/follow-or-leave.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { startRun, uiLink } from '../runs/start-run.ts';
-import { namedCluster, reachableCluster, withSession, type NamedCluster } from '../session.ts';
+import { goodBackupOf } from '../schedules/schedule-views.ts';
+import { namedCluster, reachableCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 import { checkedName, checkedSelection } from './backup.ts';
 import { addRestoreQueries } from './restore-queries.ts';
 
 interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions {
-  readonly fromBackup: string;
+  readonly fromBackup?: string;
+  readonly fromSchedule?: string;
+  readonly allowPartiallyFailed: boolean;
   readonly namespaceMappings: Readonly<Record<string, string>>;
   readonly existing: ConflictPolicy;
   /** Velero's word for it: none is skip. */
@@ -58,7 +62,7 @@ export function restoreCommand(program: Command, done: (code: ExitCode) => void)
   withRestoreOptions(restore.command('plan'))
     .description('show what a restore would do, object by object, without doing it')
     .action(async (options: PlanOptions) => {
-      await plan(options);
+      done(await plan(options));
     });
 
   withRestoreOptions(restore.command('create [name]'))
@@ -74,7 +78,9 @@ export function restoreCommand(program: Command, done: (code: ExitCode) => void)
 
 function withRestoreOptions(command: Command): Command {
   return withOutput(withSelection(withLocation(withClusterOptions(command))))
-    .requiredOption('--from-backup <name>', 'the backup to restore')
+    .option('--from-backup <name>', 'the backup to restore')
+    .option('--from-schedule <name>', 'restore the newest good backup of this schedule')
+    .option('--allow-partially-failed', 'with --from-schedule: take a partly failed backup, too, if it is newer', false)
     .option('--namespace-mappings <old:new>', 'restore into other namespaces (comma-separated, repeatable)', mappings, {})
     .addOption(
       new Option('--existing <policy>', 'what to do with objects that are there and differ')
@@ -88,24 +94,28 @@ function withRestoreOptions(command: Command): Command {
     .option('--readiness-timeout <time>', 'how long to wait where later objects depend on earlier ones', durationOption, 120_000);
 }
 
-async function plan(options: PlanOptions): Promise<void> {
+async function plan(options: PlanOptions): Promise<ExitCode> {
   const cluster = await namedCluster(options);
-  await withSession(async (session) => {
-    const input = inputOf('plan', cluster, { ...options, location: session.locationName(options.location) });
+  return withSession(async (session) => {
+    const location = session.locationName(options.location);
+    const input = inputOf('plan', cluster, { ...options, location, backup: await chosenBackup(session, location, options) });
     await reachableCluster(session, cluster);
     const planned: PlannedObject[] = [];
     let counts = emptyCounts();
-    for await (const line of session.services.previewRestore(input)) {
+    const errors: Issue[] = [];
+    for await (const line of session.services.previewRestore(input, (issue) => errors.push(issue))) {
       planned.push(line);
       counts = countAction(counts, line.action);
     }
     printAnswer(options.output, {
-      data: { backup: input.backup, cluster: cluster.name, options: input.options, counts, objects: planned },
+      data: { backup: input.backup, cluster: cluster.name, options: input.options, counts, objects: planned, errors },
       names: planned.map(
         ({ action, object }) => `${action} ${[object.namespace, object.kind, object.name].filter((part) => part !== '').join('/')}`,
       ),
       table: (wide) => planText(planned, counts, wide),
     });
+    for (const { message } of errors) note(`error: ${message}`);
+    return errors.length === 0 ? ExitCode.Done : ExitCode.PartiallyFailed;
   }, cluster);
 }
 
@@ -114,12 +124,13 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
-    const input = inputOf(name, cluster, { ...options, location });
+    const backup = await chosenBackup(session, location, options);
+    const input = inputOf(name, cluster, { ...options, location, backup });
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
       return 0;
     }
-    await (await session.repository(location)).findBackup(options.fromBackup);
+    await (await session.repository(location)).findBackup(backup);
     if (!isClientOnly()) await reachableCluster(session, cluster);
     return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
       const workflowId = restoreWorkflowId(cluster.name, name);
@@ -133,7 +144,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
         input,
       });
       const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
-      note(`restore "${name}" of backup "${options.fromBackup}" started${link === '' ? '' : `: ${link}`}`);
+      note(`restore "${name}" of backup "${backup}" started${link === '' ? '' : `: ${link}`}`);
       return followOrLeave({ orchestrator, handle, wait: options.wait, timeoutMs: options.timeout, noun: 'restore', name }, (ended) => {
         const result = ended as RestoreProjectResult;
         printAnswer(options.output, { data: result, names: [`restore/${result.name}`], table: () => restoreResultText(result) });
@@ -143,12 +154,22 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   }, cluster);
 }
 
-function inputOf(name: string, cluster: NamedCluster, options: PlanOptions): RestoreProjectInput {
+/** The backup that is meant, by its own name or as the newest good one of a schedule. */
+async function chosenBackup(session: Session, location: string, options: PlanOptions): Promise<string> {
+  const { fromBackup, fromSchedule, allowPartiallyFailed } = options;
+  if ((fromBackup === undefined) === (fromSchedule === undefined)) {
+    throw new HoldfastError(FailureType.BadInput, 'say what to restore: --from-backup NAME or --from-schedule NAME');
+  }
+  if (fromBackup !== undefined) return fromBackup;
+  return goodBackupOf(session, { location, schedule: fromSchedule ?? '', partiallyFailedToo: allowPartiallyFailed });
+}
+
+function inputOf(name: string, cluster: NamedCluster, options: PlanOptions & { readonly backup: string }): RestoreProjectInput {
   const problems = mappingProblems(options.namespaceMappings);
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
   return {
     name,
-    backup: options.fromBackup,
+    backup: options.backup,
     cluster: cluster.name,
     location: options.location,
     options: {

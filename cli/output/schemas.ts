@@ -48,6 +48,12 @@ const BackupSummary = z.object({
   namespaces: z.array(z.string()),
   objectCount: z.int(),
   sizes: Sizes,
+  /** Name of the schedule that made it. */
+  schedule: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  expiresAt: z.iso.datetime().optional(),
+  held: z.boolean(),
+  holdReason: z.string(),
   ...Account,
 });
 const RestoreOptions = z.object({
@@ -83,6 +89,73 @@ const RestoreRecord = RestoreResult.extend({
   log: z.array(z.object({ time: z.iso.datetime(), level: z.enum(['info', 'warn', 'error']), message: z.string() })),
 });
 
+const Affected = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  namespace: z.string(),
+  count: z.int(),
+  between: z.array(z.string()).length(2).optional(),
+  reason: z.string(),
+});
+const FileTotal = z.object({ objects: z.int(), bytes: z.int() });
+const Files = z.record(z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'foreign']), FileTotal);
+const Read = z.object({ read: z.int(), total: z.int() });
+const ReadOf = z.object({ read: z.int(), expected: z.int() });
+
+const Keep = z.int().min(1).optional();
+const RetentionPolicy = z.object({
+  keepLast: Keep,
+  keepHourly: Keep,
+  keepDaily: Keep,
+  keepWeekly: Keep,
+  keepMonthly: Keep,
+  keepYearly: Keep,
+  keepWithin: z.string().optional(),
+  timeZone: z.string().optional(),
+});
+
+const ScheduledAction = z.union([
+  z.object({
+    type: z.literal('backup'),
+    selection: Selection,
+    labels: z.record(z.string(), z.string()),
+    ttlSeconds: z.int().optional(),
+    retention: RetentionPolicy.optional(),
+  }),
+  z.object({ type: z.literal('check'), readShare: z.number().min(0).max(1) }),
+]);
+const ScheduleBasics = z.object({
+  name: z.string(),
+  expression: z.string(),
+  cluster: z.string(),
+  location: z.string(),
+  action: ScheduledAction,
+  attempts: z.int(),
+  retryAfterSeconds: z.number(),
+  overlap: z.string(),
+  catchUpSeconds: z.number(),
+  jitterSeconds: z.number(),
+  paused: z.boolean(),
+});
+const Schedule = ScheduleBasics.extend({
+  /** Why it is paused. */
+  note: z.string(),
+  createdAt: z.iso.datetime(),
+  nextRuns: z.array(z.iso.datetime()),
+  recentRuns: z.array(z.object({ workflowId: z.string(), runId: z.string(), scheduledAt: z.iso.datetime(), startedAt: z.iso.datetime() })),
+  running: z.array(z.string()),
+  lastGood: z.object({ name: z.string(), completedAt: z.iso.datetime() }).optional(),
+  rpo: z.object({
+    rpoNowSeconds: z.number().nullable(),
+    targetSeconds: z.number(),
+    overdue: z.boolean(),
+    paused: z.boolean(),
+    timesOver: z.number(),
+  }),
+  /** Why it is not known what the location holds; '' when it is. */
+  problem: z.string(),
+});
+
 /** By command; the file name in docs/schemas. */
 export const SCHEMAS = {
   version: z.object({ version: z.string(), repositoryFormat: z.int(), node: z.string() }),
@@ -99,6 +172,36 @@ export const SCHEMAS = {
   'backup-create': z.object({ name: z.string(), cluster: z.string(), location: z.string(), selection: Selection }),
   'backup-get': z.object({ location: z.string(), running: z.array(Run), backups: z.array(BackupSummary) }),
   'backup-describe': BackupSummary.extend({ runId: z.string(), selection: Selection, kinds: z.array(Kind), steps: z.array(Step) }),
+  'backup-copy': z.object({
+    from: z.string(),
+    to: z.string(),
+    phase: Phase,
+    totals: z.object({ copied: z.int(), bytes: z.int(), serverSide: z.int(), known: z.int(), failed: z.int() }),
+    steps: z.array(Step),
+    ...Account,
+  }),
+  'backup-prune': z.object({
+    location: z.string(),
+    dryRun: z.boolean(),
+    policy: RetentionPolicy,
+    backups: z.array(
+      z.object({
+        name: z.string(),
+        sequence: z.int(),
+        cluster: z.string(),
+        schedule: z.string().optional(),
+        phase: z.enum(['Completed', 'PartiallyFailed']),
+        completedAt: z.iso.datetime(),
+        expiresAt: z.iso.datetime().optional(),
+        held: z.boolean(),
+        action: z.enum(['keep', 'remove']),
+        reasons: z.array(z.string()),
+      }),
+    ),
+    removed: z.array(z.string()),
+    locked: z.array(z.object({ name: z.string(), until: z.string() })),
+    unreadable: z.array(z.int()),
+  }),
   'backup-diff': z.object({
     added: z.array(ObjectId),
     removed: z.array(ObjectId),
@@ -119,12 +222,140 @@ export const SCHEMAS = {
         differs: z.array(z.string()).optional(),
       }),
     ),
+    errors: z.array(Issue),
   }),
   'restore-create': z.object({ name: z.string(), backup: z.string(), cluster: z.string(), location: z.string(), options: RestoreOptions }),
   'restore-get': z.object({ location: z.string(), running: z.array(Run), restores: z.array(RestoreRecord) }),
   'restore-describe': RestoreRecord,
+  'schedule-create': ScheduleBasics.extend({ rpoSeconds: z.int().optional() }),
+  'schedule-get': z.object({ schedules: z.array(Schedule), unservedClusters: z.array(z.string()) }),
+  'schedule-describe': Schedule,
+  coverage: z.object({
+    cluster: z.string(),
+    namespaces: z.array(
+      z.object({
+        namespace: z.string(),
+        coverage: z.enum(['full', 'partial', 'none']),
+        schedules: z.array(z.string()),
+        unprotectedClaims: z.array(z.string()),
+        claims: z.int(),
+      }),
+    ),
+  }),
+  'location-check': z.object({
+    location: z.string(),
+    url: z.string(),
+    usable: z.boolean(),
+    findings: z.array(z.object({ check: z.string(), level: z.enum(['ok', 'warning', 'error']), detail: z.string(), advice: z.string() })),
+    speed: z.object({ latencyMs: z.number(), uploadBytesPerSecond: z.number(), downloadBytesPerSecond: z.number() }),
+    leftBehind: z.array(z.string()),
+  }),
   'location-get': z.object({ defaultLocation: z.string(), locations: z.array(z.looseObject({ name: z.string(), url: z.string() })) }),
-  'repository-stats': z.object({ repository: z.string(), packs: z.int(), bytes: z.int(), segments: z.int(), backups: z.int() }),
+  'keys-ls': z.object({
+    location: z.string(),
+    dataKey: z.int(),
+    keys: z.array(
+      z.object({
+        id: z.string(),
+        label: z.string(),
+        type: z.enum(['recipient', 'passphrase']),
+        recipient: z.string(),
+        addedAt: z.iso.datetime(),
+        known: z.boolean(),
+        current: z.boolean(),
+        opens: z.boolean(),
+      }),
+    ),
+  }),
+  'repository-stats': z.object({
+    repository: z.string(),
+    url: z.string(),
+    backups: z.int(),
+    logicalBytes: z.int(),
+    uniqueBytes: z.int(),
+    storedBytes: z.int(),
+    dedupRatio: z.number(),
+    compressionRatio: z.number(),
+    garbage: z.object({ packs: z.int(), packBytes: z.int(), deadBytes: z.int() }),
+    growth: z.object({ days: z.number(), perDay: z.int(), perBackup: z.int() }),
+    files: Files,
+    perBackup: z.array(
+      z.object({
+        name: z.string(),
+        sequence: z.int(),
+        cluster: z.string(),
+        completedAt: z.iso.datetime(),
+        objects: z.int(),
+        logicalBytes: z.int(),
+        addedBytes: z.int(),
+        uniqueBytes: z.int(),
+        freedIfDeleted: z.int(),
+      }),
+    ),
+    perNamespace: z.array(z.object({ namespace: z.string(), objects: z.int(), logicalBytes: z.int(), storedBytes: z.int() })),
+    problems: z.array(z.string()),
+  }),
+  'repository-gc': z.object({
+    repository: z.string(),
+    url: z.string(),
+    dryRun: z.boolean(),
+    at: z.iso.datetime(),
+    graceSeconds: z.number(),
+    total: z.object({ objects: z.int(), bytes: z.int() }),
+    rows: z.array(
+      z.object({
+        kind: z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'foreign']),
+        fate: z.enum(['needed', 'partly-needed', 'young', 'condemned', 'spare', 'locked', 'foreign', 'deleted']),
+        objects: z.int(),
+        bytes: z.int(),
+        unneededBytes: z.int(),
+        until: z.string(),
+      }),
+    ),
+    newlyCondemned: z.int(),
+    acquitted: z.int(),
+    sparse: z.int(),
+    written: z.object({ objects: z.int(), bytes: z.int() }),
+    locked: z.array(z.object({ key: z.string(), sizeBytes: z.int(), until: z.string() })),
+    warnings: z.array(Issue),
+  }),
+  'repository-check': z.object({
+    repository: z.string(),
+    url: z.string(),
+    state: z.enum(['sound', 'blemished', 'damaged']),
+    startedAt: z.iso.datetime(),
+    completedAt: z.iso.datetime(),
+    files: Files,
+    readData: z.object({ percent: z.number(), seed: z.string(), packs: z.int(), bytes: z.int(), segments: z.int() }),
+    findings: z.array(Issue.extend({ severity: z.enum(['data', 'spare', 'note']), key: z.string() })),
+    backups: z.array(
+      z.object({
+        name: z.string(),
+        sequence: z.int(),
+        state: z.enum(['whole', 'partly', 'lost']),
+        objects: z.int(),
+        affectedObjects: z.int(),
+        affected: z.array(Affected),
+      }),
+    ),
+  }),
+  'backup-verify': z.object({
+    location: z.string(),
+    percent: z.number(),
+    seed: z.string(),
+    backups: z.array(
+      z.object({
+        name: z.string(),
+        sequence: z.int(),
+        state: z.enum(['whole', 'damaged']),
+        segments: Read,
+        objects: ReadOf,
+        bytes: ReadOf,
+        mismatches: z.array(z.string()),
+        affected: z.array(Affected),
+      }),
+    ),
+  }),
 } as const;
 
 /** The published form of one of them. */

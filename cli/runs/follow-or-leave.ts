@@ -2,6 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Orchestrator } from '../../workers/embedded.ts';
 import { ExitCode, exitCodeOfFailedRun } from '../exit-codes.ts';
 import { note } from '../output/print.ts';
+import type { RunKind } from './start-run.ts';
 import { followRun, RunFailed, StoppedFollowing } from './follow-run.ts';
 
 export interface Following {
@@ -9,7 +10,7 @@ export interface Following {
   readonly handle: WorkflowHandle;
   readonly wait: boolean;
   readonly timeoutMs: number;
-  readonly noun: 'backup' | 'restore';
+  readonly noun: RunKind;
   readonly name: string;
 }
 
@@ -20,7 +21,7 @@ export interface Following {
 export async function followOrLeave(following: Following, ended: (result: unknown) => ExitCode): Promise<ExitCode> {
   const { orchestrator, handle, wait, timeoutMs, noun, name } = following;
   if (!orchestrator.embedded && !wait) {
-    note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
+    if (noun !== 'copy') note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
     return ExitCode.Done;
   }
   try {

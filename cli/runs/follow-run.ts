@@ -1,7 +1,10 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { QUERY_PROGRESS, type BackupProgress } from '../../contracts/backup.ts';
+import type { CopyProgress } from '../../contracts/copy.ts';
 import type { RestoreProgress } from '../../contracts/restore.ts';
+import type { ScheduleProgress } from '../../contracts/schedule.ts';
+import { copyTotalsText } from '../output/copy-text.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { StatusLine } from '../output/status-line.ts';
 
@@ -66,16 +69,20 @@ export async function followRun(handle: WorkflowHandle, { timeoutMs }: FollowOpt
 
 async function showProgress(handle: WorkflowHandle, status: StatusLine): Promise<void> {
   try {
-    const progress = await handle.query<BackupProgress | RestoreProgress>(QUERY_PROGRESS);
+    const progress = await handle.query<RunProgress>(QUERY_PROGRESS);
     status.show(progress.step, detailOf(progress));
   } catch {
     // No worker answers just now; the result will come when one does.
   }
 }
 
+export type RunProgress = BackupProgress | RestoreProgress | CopyProgress | ScheduleProgress;
+
 /** One line about how far a run is. */
-export function detailOf(progress: BackupProgress | RestoreProgress): string {
+export function detailOf(progress: RunProgress): string {
   const problems = progress.errors > 0 ? `, ${count(progress.errors)} errors` : '';
+  if ('attempt' in progress) return `${progress.backup}${progress.attempt > 1 ? `, attempt ${progress.attempt}` : ''}${problems}`;
+  if ('totals' in progress) return `${copyTotalsText(progress.totals)}${problems}`;
   if ('wave' in progress) return `${count(progress.objectsDone)} of ${count(progress.objectsTotal)} objects${problems}`;
   return `${count(progress.objectsDone)} objects, ${bytes(progress.bytesRead)} read, ${bytes(progress.bytesStored)} stored${problems}`;
 }

@@ -1,9 +1,9 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { QUERY_LOG, QUERY_PROGRESS, type BackupProgress, type RunLog } from '../../contracts/backup.ts';
-import type { RestoreProgress } from '../../contracts/restore.ts';
+import { QUERY_LOG, QUERY_PROGRESS, type RunLog } from '../../contracts/backup.ts';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 import type { Orchestrator } from '../../workers/embedded.ts';
+import type { RunProgress } from './follow-run.ts';
 
 /** A run as Temporal knows it, for lists and descriptions of what the location does not hold (yet). */
 export interface RunView {
@@ -38,8 +38,8 @@ export async function listRuns(orchestrator: Orchestrator, kind: 'backup' | 'res
 }
 
 /** How far a run is; undefined when no worker answers. */
-export async function progressOf(handle: WorkflowHandle): Promise<BackupProgress | RestoreProgress | undefined> {
-  return handle.query<BackupProgress | RestoreProgress>(QUERY_PROGRESS).catch(() => undefined);
+export async function progressOf(handle: WorkflowHandle): Promise<RunProgress | undefined> {
+  return handle.query<RunProgress>(QUERY_PROGRESS).catch(() => undefined);
 }
 
 /** A run's log from the run itself; undefined when no worker answers. */

@@ -1,15 +1,18 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
-import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
+import { attributesOfNewRun } from '../../contracts/search-attributes.ts';
 import { clusterTaskQueue } from '../../contracts/workflow-ids.ts';
 import type { Orchestrator } from '../../workers/embedded.ts';
 import type { NamedCluster } from '../session.ts';
 
+/** What kinds of runs are called, in commands and in Temporal's search attributes. */
+export type RunKind = 'backup' | 'restore' | 'copy' | 'schedule';
+
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'restoreProject';
+  readonly workflow: 'backupProject' | 'restoreProject' | 'copyRepository';
   readonly workflowId: string;
-  readonly kind: 'backup' | 'restore';
+  readonly kind: RunKind;
   readonly name: string;
   readonly location: string;
   readonly cluster: NamedCluster;
@@ -20,7 +23,7 @@ export interface RunRequest {
 /** Starts a run. One of the same name that is still going is `AlreadyExists`; on the embedded server the run is noted, so that it is never lost. */
 export async function startRun(orchestrator: Orchestrator, request: RunRequest): Promise<WorkflowHandleWithFirstExecutionRunId> {
   const { workflowId, cluster } = request;
-  if (orchestrator.embedded) await orchestrator.openRuns.note({ workflowId, cluster: cluster.name, access: cluster.access });
+  if (orchestrator.embedded) await orchestrator.openRuns.note({ id: workflowId, cluster: cluster.name, access: cluster.access });
   try {
     return await orchestrator.client.workflow.start(request.workflow, {
       workflowId,
@@ -32,7 +35,8 @@ export async function startRun(orchestrator: Orchestrator, request: RunRequest):
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new HoldfastError(FailureType.AlreadyExists, `${request.kind} "${request.name}" is running already`, {
-      advice: `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
+      advice:
+        request.kind === 'copy' ? 'wait until it has ended' : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
       cause: error,
     });
   }
@@ -45,13 +49,8 @@ export function uiLink(orchestrator: Pick<Orchestrator, 'uiUrl' | 'namespace'>, 
 }
 
 function searchAttributes({ kind, name, location, cluster }: RunRequest): TypedSearchAttributes {
-  const keyword = (attribute: string, value: string) => ({ key: defineSearchAttributeKey(attribute, SearchAttributeType.KEYWORD), value });
-  return new TypedSearchAttributes([
-    keyword(SEARCH_ATTRIBUTES.kind, kind),
-    keyword(SEARCH_ATTRIBUTES.cluster, cluster.name),
-    keyword(SEARCH_ATTRIBUTES.location, location),
-    keyword(SEARCH_ATTRIBUTES.name, name),
-    keyword(SEARCH_ATTRIBUTES.phase, 'Running'),
-    keyword(SEARCH_ATTRIBUTES.needsAttention, 'false'),
-  ]);
+  const attributes = attributesOfNewRun({ kind, name, location, cluster: cluster.name });
+  return new TypedSearchAttributes(
+    attributes.map(([attribute, value]) => ({ key: defineSearchAttributeKey(attribute, SearchAttributeType.KEYWORD), value })),
+  );
 }

@@ -1,10 +1,13 @@
 const MAX_LENGTH = 63;
 const NAME = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 
-/** `backup-20261122-101500` from `2026-11-22T10:15:00.123Z`: the time, to the second, as the ISO-8601 text says it. */
-export function defaultName(kind: 'backup' | 'restore', time: string): string {
+/**
+ * `backup-20261122-101500` from `2026-11-22T10:15:00.123Z`: the time, to the second, as the ISO-8601 text says it. The prefix is `backup`,
+ * `restore` or the name of a schedule.
+ */
+export function defaultName(prefix: string, time: string): string {
   const [date = '', clock = ''] = time.split('T');
-  return `${kind}-${date.replaceAll('-', '')}-${clock.slice(0, 8).replaceAll(':', '')}`;
+  return `${prefix}-${date.replaceAll('-', '')}-${clock.slice(0, 8).replaceAll(':', '')}`;
 }
 
 /**

@@ -24,6 +24,15 @@ describe('bad input', () => {
     await place.api.create(namespace('bad'));
     await place.api.create(configMap('bad', 'a', { text: 'a' }));
     expect(await place.run(['backup', 'create', 'good', '-n', 'bad'])).toMatchObject({ code: 0 });
+    for (const [name, ...key] of [
+      ['fresh', '--key-file', join(place.folder, 'fresh.key')],
+      ['keyless'],
+      ['kms', '--key-command', 'false'],
+    ]) {
+      const folder = name === 'kms' ? 'main' : (name ?? '');
+      const add = ['location', 'add', name ?? '', `file://${join(place.folder, 'locations', folder)}`, ...key];
+      expect(await place.run(add)).toMatchObject({ code: 0 });
+    }
     await writeFile(join(place.folder, 'broken.yaml'), 'locations: [{name: x');
     await writeFile(join(place.folder, 'strange.yaml'), 'locations: []\nunknown: 1\n');
     await writeFile(
@@ -128,10 +137,55 @@ describe('bad input', () => {
     ['location add x ftp://host/path', 2, /ftp/],
     ['location add B@d file:///tmp/x', 2, /B@d/],
     ['location add x file:///tmp/x --key-file a --key-env B', 2, /only one of/],
+    ['location add x s3://bucket --account abc', 2, /account: is for azblob:\/\/, not for s3:\/\//],
+    ['location add x file:///tmp/x --endpoint http://host', 2, /endpoint: is for s3:\/\/, gs:\/\/, azblob:\/\//],
+    ['location add x file:///tmp/x --lock-mode governance --lock-days 3', 2, /lock: is for/],
+    ['location add x s3://bucket --lock-mode governance', 2, /--lock-mode and --lock-days belong together/],
+    ['location add x s3://bucket --lock-mode forever --lock-days 3', 2, /governance, compliance/],
+    ['location add x s3://bucket --lock-mode governance --lock-days 0', 2, /lock\.days/],
+    ['location add x s3://bucket --endpoint ftp://host', 2, /endpoint: is not a URL/],
+    ['location add x s3://bucket --endpoint https://key:secret@host', 2, /endpoint: is not a URL/],
+    ['location add x s3://bucket --kms-key-id k', 2, /kmsKeyId: needs encryption aws:kms/],
+    ['location add x s3://bucket --role-arn someone', 2, /roleArn: is not the ARN of a role/],
+    ['location add x s3://bucket --external-id e', 2, /externalId: needs a role/],
+    ['location add x s3://bucket --access-key-id-env A', 2, /secretAccessKey: is missing/],
+    ['location add x s3://bucket --access-key-id-env A --access-key-id-file b', 2, /only one of --access-key-id/],
+    ['location add x s3://bucket --tag novalue', 2, /key=value/],
+    ['location add x s3://bucket --storage-class cold', 2, /storageClass: is not a storage class/],
+    ['location add x s3://bucket --maintenance-sas-token-env S', 2, /maintenance\.sasToken: is for azblob/],
+    ['location add x azblob://container --sas-token-env A --account-key-env B', 2, /only one of connection string/],
+    ['location add x gs://bucket --profile p', 2, /profile: is for s3/],
+    ['location add x file:///tmp/x --compression-level 20', 2, /compressionLevel/],
+    ['location add x file:///tmp/x --pack-size 1', 2, /packSizeMiB/],
+    ['location add x file:///tmp/x --pack-size big', 2, /whole number/],
+    ['location add x file:///tmp/x --copy-to nope', 3, /location "nope" of --copy-to is not configured/],
+    ['location add main file:///tmp/x --copy-to main', 2, /copyTo: names the location itself/],
+    ['location check -o xml', 2, /Allowed choices/],
     ['location get nope', 3, /"nope"/],
     ['location check nope', 3, /"nope"/],
     ['repository init --location nope', 3, /"nope"/],
     ['repository init --location main', 2, /exists|already|is one/],
+    ['repository init --location fresh', 2, /new key would be made.*--recovery-key-kept/],
+    ['repository init --location keyless', 2, /--recovery-key-file FILE/],
+    ['repository init --location keyless --recovery-key-kept', 2, /--recovery-key-file FILE/],
+    ['repository init --location keyless --passphrase', 2, /no terminal/],
+    ['repository init --location keyless --recipient age1nonsense', 2, /not an age recipient/],
+    ['location add x file:///tmp/x --key-file a --key-command b', 2, /only one of/],
+    ['location add x file:///tmp/x --key-command', 2, /argument missing/],
+    [`location add x file:///tmp/x --key-command '`, 2, /quote that does not end/],
+    ['keys ls --location nope', 3, /"nope"/],
+    ['keys ls --location keyless', 2, /location keyless has no key/],
+    ['keys ls -o xml', 2, /Allowed choices/],
+    ['keys ls --location kms', 2, /command false ended with exit code 1/],
+    ['keys add', 2, /give one of --recipient/],
+    ['keys add --recipient age1nonsense', 2, /not an age recipient/],
+    ['keys add --passphrase', 2, /no terminal/],
+    ['keys add --passphrase-file /nowhere/words', 2, /\/nowhere\/words/],
+    ['keys add --passphrase-env HOLDFAST_NO_SUCH', 2, /HOLDFAST_NO_SUCH is not set/],
+    ['keys revoke', 2, /missing required argument/],
+    ['keys revoke 1234567', 3, /no key with the id/],
+    ['keys rotate --passphrase', 2, /no terminal/],
+    ['keys rotate --location nope', 3, /"nope"/],
     ['repository stats --location nope', 3, /"nope"/],
 
     ['worker run --context nope', 3, /no context "nope"/],
@@ -143,6 +197,10 @@ describe('bad input', () => {
     ['backup get', 2, /strange\.yaml.*unknown/, { HOLDFAST_CONFIG: 'strange.yaml' }],
     ['backup get', 2, /bomb\.yaml/, { HOLDFAST_CONFIG: 'bomb.yaml' }],
     ['backup get', 2, /key/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
+    ['backup create x -n bad', 2, /given key does not open/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
+    ['restore create --from-backup good', 2, /given key does not open/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
+    ['keys ls', 2, /given key does not open/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
+    ['keys rotate', 2, /given key does not open/, { HOLDFAST_CONFIG: 'wrong.yaml' }],
     ['backup get', 3, /folder does not exist/, { HOLDFAST_CONFIG: 'gone.yaml' }],
     ['backup get', 2, /no-such\.key/, { HOLDFAST_CONFIG: 'keyless.yaml' }],
     ['backup get', 2, /newer/i, { HOLDFAST_CONFIG: 'newer.yaml' }],

@@ -2,9 +2,11 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { S3Options } from '../../storage/s3-client.ts';
 import { S3Store } from '../../storage/s3.ts';
 import { withRetry } from '../../storage/with-retry.ts';
-import { objectStoreContract } from '../contract/object-store.suite.ts';
+import { objectStoreContract, type ContractStore } from '../contract/object-store.suite.ts';
 import { collect } from '../support/collect.ts';
 import { startTestS3 } from '../support/sandbox-env.ts';
 
@@ -15,25 +17,40 @@ function optionsOf(server: TestS3) {
   return { endpoint: server.endpoint, region: server.region, credentials, forcePathStyle: true };
 }
 
-async function makeBucket(server: TestS3, bucket: string): Promise<void> {
+async function makeBucket(server: TestS3, bucket: string, locks = false): Promise<void> {
   const client = new S3Client(optionsOf(server));
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: locks }));
   client.destroy();
 }
 
-async function makeStore(prefix: string) {
-  const server = await startTestS3();
-  await makeBucket(server, 'contract');
-  const store = new S3Store({ bucket: 'contract', prefix }, optionsOf(server));
-  await store.prepare();
-  return { store, dispose: () => server.stop() };
+interface Kind {
+  readonly prefix?: string;
+  readonly locks?: boolean;
+  readonly options?: S3Options;
+  readonly wrapped?: (store: ObjectStore) => ObjectStore;
 }
 
-objectStoreContract('S3, whole bucket', () => makeStore(''));
-objectStoreContract('S3, below a prefix, with retry', async () => {
-  const { store, dispose } = await makeStore('some/prefix/');
-  return { store: withRetry(store), dispose };
-});
+async function makeStore({ prefix = '', locks = false, options = {}, wrapped = (store) => store }: Kind): Promise<ContractStore> {
+  const server = await startTestS3();
+  await makeBucket(server, 'contract', locks);
+  const reopen = (): ObjectStore => wrapped(new S3Store({ bucket: 'contract', prefix }, { ...optionsOf(server), ...options }));
+  const store = reopen();
+  await store.prepare();
+  return {
+    store,
+    reopen,
+    elsewhere: async () => {
+      await makeBucket(server, 'elsewhere');
+      return new S3Store({ bucket: 'elsewhere', prefix: 'other/' }, optionsOf(server));
+    },
+    dispose: () => server.stop(),
+  };
+}
+
+objectStoreContract('S3, whole bucket', () => makeStore({}));
+objectStoreContract('S3, below a prefix, with retry', () => makeStore({ prefix: 'some/prefix/', wrapped: (store) => withRetry(store) }));
+objectStoreContract('S3 with versions and object locks', () => makeStore({ locks: true, options: { checksums: 'when-supported' } }));
+objectStoreContract('S3 without conditional writes', () => makeStore({ options: { conditionalWrites: false } }));
 
 describe('S3 failures', () => {
   let server: TestS3;

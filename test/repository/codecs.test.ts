@@ -60,7 +60,7 @@ describe('boxes', () => {
     head.writeUInt8(codecByte);
     head.writeUInt32BE(plainLength, 1);
     const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', keys.key('index/data'), nonce);
+    const cipher = createCipheriv('aes-256-gcm', keys.newest.key('index/data'), nonce);
     cipher.setAAD(Buffer.concat([Buffer.from(`holdfast/v1/index/${ID}//`), head]));
     return Buffer.concat([head, nonce, cipher.update(payload), cipher.final(), cipher.getAuthTag()]);
   }

@@ -52,7 +52,8 @@ async function examine(store: MemoryStore): Promise<Findings> {
     }
   };
   const record = await repository.readRecord('restore', 'r').then(({ body }) => (expect(body).toEqual({ ok: true }), 'right'), typeOf);
-  return { results: [await attempt('a'), await attempt('b'), record], problems: await repository.problems().catch(() => []) };
+  const holders = await repository.listRecords('key').then(({ length }) => (length === 1 ? 'right' : 'NotFound'), typeOf);
+  return { results: [await attempt('a'), await attempt('b'), record, holders], problems: await repository.problems().catch(() => []) };
 }
 
 /** What is read in opening with age is spoilt in tests of its own; the others do without, since it takes most of the time. */
@@ -69,7 +70,7 @@ function expectDetected({ results, problems }: Findings): void {
 
 describe('damage in a location', () => {
   it('is not seen where there is none', async () => {
-    expect(await examine(copyOf(objects))).toEqual({ results: ['right', 'right', 'right'], problems: [] });
+    expect(await examine(copyOf(objects))).toEqual({ results: ['right', 'right', 'right', 'right'], problems: [] });
   });
 
   it.each(['repository.json', 'keys/', 'packs/', 'index/', 'manifests/', 'records/'])(
@@ -151,7 +152,7 @@ describe('damage in a location', () => {
     store.objects.set('keys/00000000000000000000000000000000.age', Buffer.from('hello'));
     store.objects.set('manifests/readme', Buffer.from('hello'));
     store.objects.set('index/readme', Buffer.from('hello'));
-    expect(await examine(store)).toEqual({ results: ['right', 'right', 'right'], problems: [] });
+    expect(await examine(store)).toEqual({ results: ['right', 'right', 'right', 'right'], problems: [] });
   });
 
   it('of one backup leaves the other restorable', async () => {
@@ -163,7 +164,7 @@ describe('damage in a location', () => {
       const opened = await openRepository(store, { identities: [identity] });
       const needed = (await opened.statPacks(manifest.parts)).packs;
       expect(needed).toBe(1);
-      expect((await examine(store)).results.filter((result) => result === 'right')).toHaveLength(2);
+      expect((await examine(store)).results.filter((result) => result === 'right')).toHaveLength(3);
     }
   });
 
@@ -178,7 +179,7 @@ describe('damage in a location', () => {
       body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
       return body;
     };
-    expect(await examine(store)).toEqual({ results: ['right', 'right', 'right'], problems: [] });
+    expect(await examine(store)).toEqual({ results: ['right', 'right', 'right', 'right'], problems: [] });
     expect(spoilt.size).toBeGreaterThan(5);
   });
 

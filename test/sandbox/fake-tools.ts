@@ -31,6 +31,21 @@ done`,
   );
 }
 
+/** A `python3` whose pip installs an executable of that name into the folder it is given. It adds its arguments to `<folder>/pip.log`. */
+export async function fakePython(folder: string, options: { brings?: string; fails?: string } = {}): Promise<string> {
+  const { brings = '', fails = '' } = options;
+  return script(
+    folder,
+    'python3',
+    `echo "$@" >>'${folder}/pip.log'
+if [ -n '${fails}' ]; then echo 'Collecting' >&2; echo '${fails}' >&2; exit 1; fi
+previous= target=
+for argument; do [ "$previous" = --target ] && target=$argument; previous=$argument; done
+mkdir -p "$target/bin" "$target/package"
+[ -z '${brings}' ] || { printf '#!/bin/sh\\necho brought\\n' >"$target/bin/${brings}"; chmod 755 "$target/bin/${brings}"; }`,
+  );
+}
+
 async function script(folder: string, name: string, body: string): Promise<string> {
   const path = join(folder, name);
   await mkdir(folder, { recursive: true });

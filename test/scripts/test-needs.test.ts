@@ -21,6 +21,8 @@ describe('neededTools', () => {
   it.each<[string, string, readonly string[]]>([
     ['nothing', "import { a } from '../../support/memory-store.ts';", []],
     ['an S3 server', `import { ${starter('S3')} } from '../../support/sandbox-env.ts';`, ['versitygw']],
+    ['a second S3 server', `await ${starter('SecondS3')}();`, ['rclone']],
+    ['a server of Cloud Storage', `await ${starter('Gcs')}();`, ['fake-gcs-server']],
     ['Temporal', `import { ${starter('Temporal')} } from '../../support/sandbox-env.ts';`, ['temporal']],
     ['a control plane', `await ${starter('Cluster')}();`, ['etcd', 'kube-apiserver', 'kube-controller-manager']],
   ])('finds that a test needs %s', async (_what, text, tools) => {

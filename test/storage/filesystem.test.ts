@@ -1,9 +1,11 @@
-import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FilesystemStore } from '../../storage/filesystem.ts';
+import type { ByteRange } from '../../storage/object-store.ts';
 import { collect } from '../support/collect.ts';
+import { SeededSource } from '../support/large-source.ts';
 
 describe('a folder as a store', () => {
   let base: string;
@@ -59,6 +61,25 @@ describe('a folder as a store', () => {
     await expect(store.stat('file')).rejects.toMatchObject({ type: 'Forbidden' });
     expect(await list()).toEqual([]);
     expect(await readdir(join(base, 'outside'))).toEqual(['secret']);
+  });
+
+  it('trusts no byte of an unfinished file, and leaves none behind', async () => {
+    const source = new SeededSource('unfinished', 20 * 1024 * 1024);
+    const read = (range: ByteRange) => (range.offset > 0 ? Promise.reject(new Error('gone')) : source.read(range));
+    await expect(store.createLarge('a/b', { sizeBytes: source.sizeBytes, fingerprint: source.fingerprint, read })).rejects.toThrow('gone');
+    const [name = ''] = await readdir(join(root, 'a'));
+    expect(await list()).toEqual([]);
+    // As after a loss of power: as long as it was to be, or longer, and never written to the disk.
+    await writeFile(join(root, 'a', name), Buffer.alloc(source.sizeBytes + 10));
+    await writeFile(join(root, 'a', '.tmp-1-0123456789abcdef'), 'of a writer that was killed long ago');
+    await utimes(join(root, 'a', '.tmp-1-0123456789abcdef'), 1, 1);
+    await store.createLarge('a/b', source);
+    expect((await store.read('a/b')).equals(await source.read({ offset: 0, length: source.sizeBytes }))).toBe(true);
+    expect(await readdir(join(root, 'a'))).toEqual(['b']);
+    // A writer that was killed after it had finished the object.
+    await link(join(root, 'a', 'b'), join(root, 'a', name));
+    await expect(store.createLarge('a/b', source)).rejects.toMatchObject({ type: 'AlreadyExists' });
+    expect(await readdir(join(root, 'a'))).toEqual(['b']);
   });
 
   it('does not make objects inside objects', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { HoldfastError } from '../../contracts/failures.ts';
 import { withRetry } from '../../storage/with-retry.ts';
 import { collect } from '../support/collect.ts';
+import { SeededSource } from '../support/large-source.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
@@ -38,6 +39,36 @@ describe('retries', () => {
     const memory = new MemoryStore();
     memory.objects.set('a', Buffer.from('x'));
     await expect(withRetry(memory, FAST).create('a', Buffer.from('x'))).rejects.toMatchObject({ type: 'AlreadyExists' });
+  });
+
+  it('takes a large object whose answer was lost as done, and nobody else’s', async () => {
+    const source = new SeededSource('large', 9 * 1024 * 1024);
+    const memory = new MemoryStore();
+    const faulty = new FaultyStore(memory, ({ number }) => (number === 1 ? 'after' : 'none'));
+    await withRetry(faulty, FAST).createLarge('a', source);
+    expect([...memory.objects.keys()]).toEqual(['a']);
+    memory.objects.set('a', Buffer.alloc(source.sizeBytes));
+    const late = new FaultyStore(memory, ({ number }) => (number === 1 ? 'before' : 'none'));
+    await expect(withRetry(late, FAST).createLarge('a', source)).rejects.toMatchObject({ type: 'AlreadyExists' });
+  });
+
+  it('goes on with a large object as long as it gets anywhere', async () => {
+    const source = new SeededSource('large', 64 * 1024 * 1024);
+    const memory = new MemoryStore();
+    let failures = 0;
+    const createLarge = memory.createLarge.bind(memory);
+    memory.createLarge = (key, body, options) => {
+      if (failures >= 7) return createLarge(key, body, options);
+      failures++;
+      options?.onProgress?.(failures * 8 * 1024 * 1024);
+      return Promise.reject(new HoldfastError('Unavailable', 'reset'));
+    };
+    const reports: number[] = [];
+    await withRetry(memory, { ...FAST, attempts: 2 }).createLarge('a', source, { onProgress: (sent) => reports.push(sent) });
+    expect(reports).toEqual(reports.toSorted((a, b) => a - b));
+    expect(memory.objects.get('a')?.length).toBe(source.sizeBytes);
+    memory.createLarge = () => Promise.reject(new HoldfastError('Unavailable', 'down'));
+    await expect(withRetry(memory, FAST).createLarge('b', source)).rejects.toMatchObject({ type: 'Unavailable' });
   });
 
   it('gives up after its attempts', async () => {

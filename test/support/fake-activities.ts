@@ -8,8 +8,11 @@ import type {
 } from '../../contracts/activities.ts';
 import type { BackupProjectInput } from '../../contracts/backup.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
+import type { CopyBatchResult, CopyRepositoryInput } from '../../contracts/copy.ts';
+import type { RunScheduleInput } from '../../contracts/schedule.ts';
 import type { RestoreProjectInput } from '../../contracts/restore.ts';
 import { SELECT_ALL } from '../../contracts/selection.ts';
+import { nextStage, NOTHING_COPIED } from '../../domain/copy/totals.ts';
 import { emptyCounts } from '../../domain/plan/outcome.ts';
 import { NOTHING_COMPARED } from '../../domain/restore/reports.ts';
 
@@ -46,6 +49,7 @@ export function plan(more: Partial<BackupPlan> = {}): BackupPlan {
     namespaces: ['a'],
     tasks: [cursor(CONFIG_MAPS), cursor(SECRETS)],
     followReferences: false,
+    afterwards: { lockDays: 0, copyTo: [] },
     warnings: [],
     errors: [],
     ...more,
@@ -72,6 +76,44 @@ export function backupActivities(more: Partial<HoldfastActivities> = {}): Partia
     captureRelated: () => Promise.resolve(captured(CONFIG_MAPS, 0, { part: '', kinds: [] })),
     verifyStored: () => Promise.resolve({ segments: 1, packs: 1, objects: 1 }),
     commitBackup: () => Promise.resolve({ sequence: 7 }),
+    ...more,
+  };
+}
+
+export const COPY: CopyRepositoryInput = { from: 'l', to: 'elsewhere' };
+
+/** What one batch of a copy returns. */
+export function copied(objects: number, more: Partial<CopyBatchResult> = {}): CopyBatchResult {
+  return { totals: { ...NOTHING_COPIED, copied: objects, bytes: objects * 1_000 }, errors: [], ...more };
+}
+
+/** Activities of a copy of one batch for each stage. */
+export function copyActivities(more: Partial<HoldfastActivities> = {}): Partial<HoldfastActivities> {
+  return {
+    planCopy: () => Promise.resolve({ throughSequence: 3 }),
+    copyBatch: ({ cursor: at }) => {
+      const next = nextStage(at);
+      return Promise.resolve(copied(1, next ? { next } : {}));
+    },
+    ...more,
+  };
+}
+
+export const SCHEDULED: RunScheduleInput = {
+  schedule: 'nightly',
+  cluster: 'c',
+  location: 'l',
+  action: { type: 'backup', selection: SELECT_ALL, labels: { team: 'shop' }, retention: { keepLast: 2 } },
+  attempts: 3,
+  retryAfterSeconds: 1,
+};
+
+/** Activities of one turn of a schedule in which everything goes well. */
+export function scheduleActivities(more: Partial<HoldfastActivities> = {}): Partial<HoldfastActivities> {
+  return {
+    ...backupActivities(),
+    pruneBackups: () => Promise.resolve(['nightly-1']),
+    checkRepository: () => Promise.resolve({ errors: [], warnings: [], packs: 3, packsRead: 1 }),
     ...more,
   };
 }

@@ -1,7 +1,16 @@
 import { HoldfastError } from '../../contracts/failures.ts';
-import type { ByteRange, CallOptions, ObjectStore, StoreCapabilities, StoredObject } from '../../storage/object-store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  LargeSource,
+  ObjectStore,
+  StoreCapabilities,
+  StoredObject,
+  StoreFacts,
+  StorePlace,
+} from '../../storage/object-store.ts';
 
-export type StoreMethod = 'create' | 'read' | 'stat' | 'list' | 'delete';
+export type StoreMethod = 'create' | 'createLarge' | 'copyFrom' | 'lock' | 'facts' | 'read' | 'stat' | 'list' | 'delete';
 
 /** Decides the fate of a call: pass it on, fail before it has an effect, or after (the answer is lost). */
 export type Fault = (call: { readonly number: number; readonly method: StoreMethod; readonly key: string }) => 'none' | 'before' | 'after';
@@ -9,6 +18,7 @@ export type Fault = (call: { readonly number: number; readonly method: StoreMeth
 /** A store in front of another one that fails as told. `calls` counts from 1. */
 export class FaultyStore implements ObjectStore {
   readonly url: string;
+  readonly place: StorePlace;
   readonly capabilities: StoreCapabilities;
   calls = 0;
   readonly #store: ObjectStore;
@@ -18,11 +28,36 @@ export class FaultyStore implements ObjectStore {
     this.#store = store;
     this.#fault = fault;
     this.url = store.url;
+    this.place = store.place;
     this.capabilities = store.capabilities;
   }
 
   create(key: string, body: Uint8Array, options?: CallOptions): Promise<void> {
     return this.#pass('create', key, () => this.#store.create(key, body, options));
+  }
+
+  createLarge(
+    key: string,
+    source: LargeSource,
+    options?: CallOptions & { readonly onProgress?: (sentBytes: number) => void },
+  ): Promise<void> {
+    return this.#pass('createLarge', key, () => this.#store.createLarge(key, source, options));
+  }
+
+  canCopyFrom(source: StorePlace): boolean {
+    return this.#store.canCopyFrom(source);
+  }
+
+  copyFrom(source: StorePlace, key: string, options?: CallOptions): Promise<void> {
+    return this.#pass('copyFrom', key, () => this.#store.copyFrom(source, key, options));
+  }
+
+  lock(key: string, until: string, options?: CallOptions): Promise<void> {
+    return this.#pass('lock', key, () => this.#store.lock(key, until, options));
+  }
+
+  facts(options?: CallOptions): Promise<StoreFacts> {
+    return this.#pass('facts', '', () => this.#store.facts(options));
   }
 
   read(key: string, range?: ByteRange, options?: CallOptions): Promise<Buffer> {

@@ -57,7 +57,13 @@ export async function auditLocation(store: ObjectStore, identity: string): Promi
   for (const packs of indexes.values()) if (![...packs.keys()].some((pack) => packsNeeded.has(pack))) orphans.indexes += 1;
   const sequences = new Set(chain.entries.map(({ sequence }) => sequence));
   for (const { key } of stored) {
-    if (key === 'repository.json' || /^keys\/[0-9a-f]{32}\.age$/.test(key) || /^records\/[0-9a-f]{64}$/.test(key) || indexes.has(key))
+    if (
+      key === 'repository.json' ||
+      /^keys\/[0-9a-f]{32}\.age$/.test(key) ||
+      /^records\/[0-9a-f]{64}$/.test(key) ||
+      /^condemned\/\d{8}$/.test(key) ||
+      indexes.has(key)
+    )
       continue;
     const sequence = sequenceOf(key);
     if (sequence !== undefined && sequences.has(sequence)) continue;

@@ -1,17 +1,61 @@
+import { randomUUID } from 'node:crypto';
 import { HoldfastError } from '../../contracts/failures.ts';
 import { assertKey, assertPrefix } from '../../storage/keys.ts';
-import type { ByteRange, CallOptions, ObjectStore, StoredObject } from '../../storage/object-store.ts';
+import type { ByteRange, CallOptions, LargeSource, ObjectStore, StoredObject, StoreFacts, StorePlace } from '../../storage/object-store.ts';
+
+const PART_BYTES = 8 * 1024 * 1024;
 
 /** An object store in memory. It passes the contract suite; tests may look at and damage `objects`. */
 export class MemoryStore implements ObjectStore {
   readonly url = 'memory://test';
-  readonly capabilities = { atomicCreate: true };
+  readonly place: StorePlace = { scheme: 'file', endpoint: 'memory', bucket: randomUUID(), prefix: '' };
+  readonly capabilities = { atomicCreate: true, resumableUploads: false, objectLock: true };
   readonly objects = new Map<string, Buffer>();
+  /** ISO-8601, by key. */
+  readonly locks = new Map<string, string>();
+  /** When each object was written; absent means 1970. */
+  readonly times = new Map<string, string>();
 
   async create(key: string, body: Uint8Array, options: CallOptions = {}): Promise<void> {
     await this.#enter(key, options);
     if (this.objects.has(key)) throw new HoldfastError('AlreadyExists', `${this.url}: ${key}: exists already`);
     this.objects.set(key, Buffer.from(body));
+  }
+
+  async createLarge(
+    key: string,
+    source: LargeSource,
+    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
+  ): Promise<void> {
+    await this.#enter(key, options);
+    if (this.objects.has(key)) throw new HoldfastError('AlreadyExists', `${this.url}: ${key}: exists already`);
+    const body = Buffer.alloc(source.sizeBytes);
+    for (let offset = 0; offset < body.length; offset += PART_BYTES) {
+      options.signal?.throwIfAborted();
+      const length = Math.min(PART_BYTES, body.length - offset);
+      body.set(await source.read({ offset, length }), offset);
+      options.onProgress?.(offset + length);
+    }
+    await this.create(key, body, options);
+    if (body.length === 0) options.onProgress?.(0);
+  }
+
+  canCopyFrom(): boolean {
+    return false;
+  }
+
+  copyFrom(): Promise<void> {
+    return Promise.reject(new HoldfastError('BadInput', `${this.url}: cannot copy by itself`));
+  }
+
+  async lock(key: string, until: string, options: CallOptions = {}): Promise<void> {
+    await this.#enter(key, options);
+    if (!this.objects.has(key)) throw new HoldfastError('NotFound', `${this.url}: ${key}: does not exist`);
+    if (until > (this.locks.get(key) ?? '')) this.locks.set(key, until);
+  }
+
+  facts(): Promise<StoreFacts> {
+    return Promise.resolve({ serverTime: new Date().toISOString(), versioning: false, objectLock: true });
   }
 
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
@@ -25,7 +69,8 @@ export class MemoryStore implements ObjectStore {
 
   async stat(key: string, options: CallOptions = {}): Promise<StoredObject | undefined> {
     await this.#enter(key, options);
-    return this.#describe(key);
+    const [found, until] = [this.#describe(key), this.#lockOf(key)];
+    return found && { ...found, ...(until === undefined ? {} : { lockedUntil: until }) };
   }
 
   async *list(prefix: string, options: CallOptions & { readonly after?: string } = {}): AsyncGenerator<StoredObject> {
@@ -40,7 +85,9 @@ export class MemoryStore implements ObjectStore {
 
   async delete(key: string, options: CallOptions = {}): Promise<void> {
     await this.#enter(key, options);
+    if (this.#lockOf(key) !== undefined) throw new HoldfastError('Locked', `${this.url}: ${key}: is locked`);
     this.objects.delete(key);
+    this.locks.delete(key);
   }
 
   prepare(): Promise<void> {
@@ -53,7 +100,12 @@ export class MemoryStore implements ObjectStore {
 
   #describe(key: string): StoredObject | undefined {
     const body = this.objects.get(key);
-    return body && { key, sizeBytes: body.length, modifiedAt: new Date(0).toISOString() };
+    return body && { key, sizeBytes: body.length, modifiedAt: this.times.get(key) ?? new Date(0).toISOString() };
+  }
+
+  #lockOf(key: string): string | undefined {
+    const until = this.locks.get(key);
+    return until !== undefined && Date.parse(until) > Date.now() ? until : undefined;
   }
 
   async #enter(key: string, options: CallOptions): Promise<void> {

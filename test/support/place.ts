@@ -24,8 +24,8 @@ import { parseLocationUrl } from '../../storage/open-store.ts';
 import { S3Store } from '../../storage/s3.ts';
 import { loadConfiguration, saveLocation, type Location } from '../../workers/configuration.ts';
 import { dataConverter } from '../../workers/data-converter.ts';
-import { createRepository } from '../../workers/dependencies.ts';
-import { OpenRuns } from '../../workers/open-runs.ts';
+import { createRepository } from '../../workers/location-keys.ts';
+import { WorkNotes } from '../../workers/work-notes.ts';
 import { stopTemporal } from '../../sandbox/temporal-server.ts';
 import { ChildCommand, type CommandResult } from './child-command.ts';
 import { RawApi } from './raw-api.ts';
@@ -150,7 +150,7 @@ export class TestPlace {
         : {};
     const location: Location = { name, url, key: { file: keyFile }, ...remote };
     const store = this.#storeAt(url);
-    if (options.sameKeysAs === undefined) await createRepository(location, store, []);
+    if (options.sameKeysAs === undefined) await createRepository(location, store);
     else await copyKeys(this.locations.get(options.sameKeysAs)!.store, store);
     // One file, one writer at a time.
     const saved = this.#saving.then(() => saveLocation(location, this.configFile));
@@ -160,6 +160,12 @@ export class TestPlace {
     const made: PlaceLocation = { name, identity, store };
     this.locations.set(name, made);
     return made;
+  }
+
+  /** An empty place that is to hold a copy: the key is the original's. */
+  async addCopyPlace(name: string, original: string): Promise<void> {
+    const url = `file://${join(this.folder, 'locations', name)}`;
+    await saveLocation({ name, url, key: { file: join(this.folder, `${original}.key`) } }, this.configFile);
   }
 
   /** A kubeconfig that reaches the cluster by other addresses: one context for each. A proxy needs no credentials. */
@@ -295,7 +301,8 @@ export class TestPlace {
       namespace: 'default',
       uiUrl: '',
       embedded: false,
-      openRuns: new OpenRuns(join(this.folder, 'state')),
+      openRuns: new WorkNotes(join(this.folder, 'state'), 'open-runs'),
+      scheduledWork: new WorkNotes(join(this.folder, 'state'), 'schedules'),
       close: () => Promise.resolve(),
     };
     const handle = await startRun(orchestrator, { ...request, cluster: { name: request.cluster, access } });

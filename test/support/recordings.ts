@@ -1,12 +1,17 @@
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import { HoldfastError } from '../../contracts/failures.ts';
+import { NOTHING_COPIED } from '../../domain/copy/totals.ts';
 import { NOTHING_COMPARED } from '../../domain/restore/reports.ts';
 import {
   applied,
   BACKUP,
   backupActivities,
   captured,
+  COPY,
+  copyActivities,
+  SCHEDULED,
+  scheduleActivities,
   CONFIG_MAPS,
   preparation,
   RESTORE,
@@ -24,7 +29,7 @@ export interface Recording extends RunRequest {
 }
 
 export function recordings(): readonly Recording[] {
-  return [...backups(), ...restores()];
+  return [...backups(), ...restores(), ...copies(), ...schedules()];
 }
 
 function backups(): readonly Recording[] {
@@ -51,6 +56,18 @@ function backups(): readonly Recording[] {
             ? Promise.reject(new HoldfastError('Forbidden', 'forbidden'))
             : Promise.resolve(captured(CONFIG_MAPS, 1)),
       }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'locked-and-copied',
+      activities: {
+        ...copyActivities(),
+        ...backupActivities({
+          planBackup: () => Promise.resolve(plan({ afterwards: { lockDays: 30, copyTo: ['elsewhere'] } })),
+          lockBackup: () => Promise.resolve(),
+        }),
+      },
       during: ended,
     },
     {
@@ -111,6 +128,57 @@ function restores(): readonly Recording[] {
       ...base,
       path: 'refused',
       activities: restoreActivities({ prepareRestore: () => Promise.reject(new HoldfastError('Conflict', '2 objects differ')) }),
+      during: ended,
+    },
+  ];
+}
+
+function copies(): readonly Recording[] {
+  const base = { workflow: 'copyRepository', input: COPY } as const;
+  return [
+    { ...base, path: 'completed', activities: copyActivities(), during: ended },
+    {
+      ...base,
+      path: 'partially-failed',
+      activities: copyActivities({
+        copyBatch: () =>
+          Promise.resolve({
+            totals: { ...NOTHING_COPIED, failed: 1 },
+            errors: [{ code: 'CopySourceDamaged', message: 'a pack is damaged' }],
+          }),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'refused',
+      activities: copyActivities({ planCopy: () => Promise.reject(new HoldfastError('Conflict', 'it is not a copy')) }),
+      during: ended,
+    },
+  ];
+}
+
+function schedules(): readonly Recording[] {
+  const base = { workflow: 'runSchedule', input: SCHEDULED } as const;
+  let attempts = 0;
+  return [
+    { ...base, path: 'completed', activities: scheduleActivities(), during: ended },
+    {
+      ...base,
+      path: 'second-attempt',
+      activities: scheduleActivities({
+        planBackup: () => (++attempts === 1 ? Promise.reject(new HoldfastError('Forbidden', 'forbidden')) : Promise.resolve(plan())),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'check-found-damage',
+      input: { ...SCHEDULED, action: { type: 'check', readShare: 0.1 } },
+      activities: scheduleActivities({
+        checkRepository: () =>
+          Promise.resolve({ errors: [{ code: 'PackMissing', message: 'a pack is gone' }], warnings: [], packs: 3, packsRead: 1 }),
+      }),
       during: ended,
     },
   ];

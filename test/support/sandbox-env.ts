@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { upSandbox } from '../../sandbox/control-plane.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
+import { startAzure } from '../../sandbox/azure-server.ts';
+import type { AzureServer } from '../../sandbox/azure-server.ts';
+import { startGcs } from '../../sandbox/gcs-server.ts';
+import type { GcsServer } from '../../sandbox/gcs-server.ts';
 import { startS3 } from '../../sandbox/s3-server.ts';
 import type { S3Server } from '../../sandbox/s3-server.ts';
+import { startSecondS3 } from '../../sandbox/second-s3-server.ts';
 import { downSandbox } from '../../sandbox/sandbox-status.ts';
 import { startTemporal, stopTemporal } from '../../sandbox/temporal-server.ts';
 
@@ -35,6 +40,39 @@ export async function startTestS3(): Promise<S3Server & { readonly folder: strin
     await removeFolder(folder);
   };
   return { ...server, folder, stop };
+}
+
+/** Another implementation of S3, with no bucket in it, path style. */
+export async function startTestSecondS3(): Promise<S3Server & { readonly folder: string }> {
+  const folder = await temporaryFolder('second-s3');
+  const server = await startSecondS3({ folder, accessKeyId: 'test-access', secretAccessKey: randomBytes(16).toString('hex') });
+  const stop = async () => {
+    await server.stop();
+    await removeFolder(folder);
+  };
+  return { ...server, folder, stop };
+}
+
+/** A server of Google Cloud Storage with no bucket in it. */
+export async function startTestGcs(): Promise<GcsServer> {
+  const folder = await temporaryFolder('gcs');
+  const server = await startGcs({ folder });
+  const stop = async () => {
+    await server.stop();
+    await removeFolder(folder);
+  };
+  return { ...server, stop };
+}
+
+/** A server of Azure's blobs with no container in it. */
+export async function startTestAzure(): Promise<AzureServer> {
+  const folder = await temporaryFolder('azure');
+  const server = await startAzure({ folder, account: 'holdfasttest', accountKey: randomBytes(64).toString('base64') });
+  const stop = async () => {
+    await server.stop();
+    await removeFolder(folder);
+  };
+  return { ...server, stop };
 }
 
 /** A Temporal server with the namespace `default` and an empty database. */

@@ -22,7 +22,7 @@ export interface WorkflowEnv {
 }
 
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'restoreProject';
+  readonly workflow: 'backupProject' | 'restoreProject' | 'copyRepository' | 'runSchedule';
   readonly input: unknown;
   readonly activities: Partial<HoldfastActivities>;
 }

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { QUERY_LOG, QUERY_PROGRESS, type BackupProgress, type BackupProjectResult, type RunLog } from '../../contracts/backup.ts';
-import type { CaptureInput, CommitBackupInput, HoldfastActivities } from '../../contracts/activities.ts';
+import type { CaptureInput, CommitBackupInput, HoldfastActivities, LockBackupInput } from '../../contracts/activities.ts';
 import { HoldfastError } from '../../contracts/failures.ts';
-import { BACKUP, backupActivities, captured, CONFIG_MAPS, cursor, plan, SECRETS } from '../support/fake-activities.ts';
+import { BACKUP, backupActivities, captured, CONFIG_MAPS, copyActivities, cursor, plan, SECRETS } from '../support/fake-activities.ts';
 import { startWorkflowEnv, type WorkflowEnv } from '../support/workflow-env.ts';
 
 let env: WorkflowEnv;
@@ -75,6 +75,31 @@ describe('backupProject', () => {
     expect(result.phase).toBe('Failed');
     expect(result.sequence).toBeUndefined();
     expect(committed).toBe(false);
+  });
+
+  it('locks and copies what is committed, as the location asks for, and names what failed of it', async () => {
+    const locks: LockBackupInput[] = [];
+    const planned = () => Promise.resolve(plan({ afterwards: { lockDays: 30, copyTo: ['near', 'far'] } }));
+    const before = Date.now();
+    const result = await run({
+      ...copyActivities({
+        planCopy: ({ to }) =>
+          to === 'far' ? Promise.reject(new HoldfastError('Conflict', 'far is not a copy')) : Promise.resolve({ throughSequence: 7 }),
+      }),
+      ...backupActivities({
+        planBackup: planned,
+        lockBackup: (input) => {
+          locks.push(input);
+          return Promise.resolve();
+        },
+      }),
+    });
+    expect(locks).toMatchObject([{ location: 'l', sequence: 7 }]);
+    expect(Date.parse(locks[0]?.until ?? '') - before).toBeGreaterThanOrEqual(30 * 86_400_000);
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', sequence: 7, copies: ['near'] });
+    expect(result.errors).toEqual([
+      { code: 'CopyFailed', message: 'no copy in "far": far is not a copy', advice: '`holdfast backup copy --to far` goes on' },
+    ]);
   });
 
   it('fails with the failure of its own activity, not with the words of Temporal', async () => {

@@ -1,0 +1,49 @@
+import { HoldfastError } from '../contracts/failures.ts';
+import type { BackupManifest } from '../contracts/manifest.ts';
+import type { CallOptions } from '../storage/object-store.ts';
+import { readCatalogues } from './catalogues.ts';
+import { lastCollectedList, type ChainEntry } from './chain-entries.ts';
+import type { PackReader } from './pack-reader.ts';
+import type { SegmentIndex } from './segment-index.ts';
+
+interface GuardParts {
+  readonly url: string;
+  readonly index: SegmentIndex;
+  readonly reader: PackReader;
+  /** Reads lists and indexes again. */
+  refresh(): Promise<void>;
+}
+
+/**
+ * The proof that docs/repository-format.md asks of writers ("Garbage collection", "Writers"), to be given after `entries` have been read and
+ * before the entry that follows them is created. `Conflict` when a collection has taken something that the backup relies on. Costs two
+ * listings where there was never a collection, else the reading of the backup's catalogues, too.
+ */
+export async function assertNothingCollected(
+  parts: GuardParts,
+  { manifest, entries }: { readonly manifest: BackupManifest; readonly entries: readonly ChainEntry[] },
+  options: CallOptions,
+): Promise<void> {
+  const { url, index } = parts;
+  await parts.refresh();
+  if (lastCollectedList(entries) === 0 && !index.hasCondemnedList) return;
+  const listDamaged = index.problems.find(({ code }) => code === 'CondemnedListDamaged');
+  if (listDamaged) throw new HoldfastError('Damaged', listDamaged.message, { advice: listDamaged.advice ?? '' });
+
+  const unsafe = (ids: Iterable<string>): number => [...ids].filter((id) => !index.isSafe(Buffer.from(id, 'hex'))).length;
+  const assertSafe = async (ids: ReadonlySet<string>): Promise<void> => {
+    // A listing that was under way while indexes were merged may have missed both the old and the new one: once more.
+    if (unsafe(ids) > 0) await parts.refresh();
+    const count = unsafe(ids);
+    if (count === 0) return;
+    throw new HoldfastError(
+      'Conflict',
+      `${url}: garbage collection has taken ${count} of the segments that backup ${manifest.name} was going to share with older ones`,
+      { advice: 'nothing was committed: run the backup again, and give garbage collection a longer grace than a backup takes' },
+    );
+  };
+  const needed = new Set(manifest.parts);
+  await assertSafe(needed);
+  for await (const { segments } of readCatalogues(parts, manifest.parts, options)) for (const id of segments) needed.add(id);
+  await assertSafe(needed);
+}

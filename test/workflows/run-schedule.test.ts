@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { ApplicationFailure } from '@temporalio/common';
+import type { CommitBackupInput, HoldfastActivities } from '../../contracts/activities.ts';
+import { HoldfastError } from '../../contracts/failures.ts';
+import type { PruneBackupsInput, RunScheduleInput, RunScheduleResult } from '../../contracts/schedule.ts';
+import { captured, CONFIG_MAPS, plan, SCHEDULED, scheduleActivities } from '../support/fake-activities.ts';
+import { startWorkflowEnv, type WorkflowEnv } from '../support/workflow-env.ts';
+
+let env: WorkflowEnv;
+beforeAll(async () => {
+  env = await startWorkflowEnv();
+}, 120_000);
+afterAll(() => env.stop());
+
+function run(activities: Partial<HoldfastActivities>, input: RunScheduleInput = SCHEDULED): Promise<RunScheduleResult> {
+  return env.run({ workflow: 'runSchedule', input, activities }, (handle) => handle.result() as Promise<RunScheduleResult>);
+}
+
+describe('runSchedule', () => {
+  it('makes a backup that bears the name of the schedule, its labels and its time to live, then lets retention remove old ones', async () => {
+    const commits: CommitBackupInput[] = [];
+    const prunes: PruneBackupsInput[] = [];
+    const result = await run(
+      scheduleActivities({
+        commitBackup: (input) => {
+          commits.push(input);
+          return Promise.resolve({ sequence: 4 });
+        },
+        pruneBackups: (input) => {
+          prunes.push(input);
+          return Promise.resolve(['nightly-old']);
+        },
+      }),
+      { ...SCHEDULED, action: { ...SCHEDULED.action, ttlSeconds: 3_600 } as RunScheduleInput['action'] },
+    );
+    expect(result).toMatchObject({ schedule: 'nightly', phase: 'Completed', attempts: 1, removed: ['nightly-old'], errors: [] });
+    expect(result.backup).toMatchObject({ phase: 'Completed', sequence: 4 });
+    expect(result.backup?.name).toMatch(/^nightly-\d{8}-\d{6}$/);
+    expect(commits[0]?.backup).toMatchObject({
+      schedule: 'nightly',
+      labels: { team: 'shop' },
+      ttlSeconds: 3_600,
+      name: result.backup?.name,
+    });
+    expect(prunes).toEqual([{ location: 'l', schedule: 'nightly', cluster: 'c', policy: { keepLast: 2 } }]);
+  });
+
+  it('tries a failed backup again under the same name, and says how often it took', async () => {
+    const names: string[] = [];
+    const result = await run(
+      scheduleActivities({
+        planBackup: ({ name }) => {
+          names.push(name);
+          return names.length < 3 ? Promise.reject(new HoldfastError('Forbidden', 'no rights')) : Promise.resolve(plan());
+        },
+      }),
+    );
+    expect(result).toMatchObject({ phase: 'Completed', attempts: 3 });
+    expect(new Set(names).size).toBe(1);
+    expect(result.warnings.map(({ code, message }) => [code, message])).toEqual([
+      ['AttemptFailed', 'attempt 1 of 3 failed: no rights'],
+      ['AttemptFailed', 'attempt 2 of 3 failed: no rights'],
+    ]);
+  });
+
+  it('fails with the reason after the last attempt, and prunes nothing', async () => {
+    let pruned = false;
+    const failure: unknown = await run(
+      scheduleActivities({
+        planBackup: () => Promise.reject(new HoldfastError('Forbidden', 'no rights')),
+        pruneBackups: () => {
+          pruned = true;
+          return Promise.resolve([]);
+        },
+      }),
+    ).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(WorkflowFailedError);
+    expect((failure as WorkflowFailedError).cause as ApplicationFailure).toMatchObject({ type: 'Forbidden', message: 'no rights' });
+    expect(pruned).toBe(false);
+  });
+
+  it('does not try again what cannot get better', async () => {
+    let attempts = 0;
+    const failure: unknown = await run(
+      scheduleActivities({
+        planBackup: () => {
+          attempts += 1;
+          return Promise.reject(new HoldfastError('WrongKey', 'the key does not open it'));
+        },
+      }),
+    ).catch((error: unknown) => error);
+    expect((failure as WorkflowFailedError).cause as ApplicationFailure).toMatchObject({ type: 'WrongKey' });
+    expect(attempts).toBe(1);
+  });
+
+  it('reports a partly failed backup, and removes nothing after it', async () => {
+    let pruned = false;
+    const result = await run(
+      scheduleActivities({
+        captureResources: ({ cursor: { types } }) =>
+          types[0]?.resource === 'secrets'
+            ? Promise.reject(new HoldfastError('Forbidden', 'forbidden'))
+            : Promise.resolve(captured(CONFIG_MAPS, 1)),
+        pruneBackups: () => {
+          pruned = true;
+          return Promise.resolve([]);
+        },
+      }),
+    );
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', attempts: 1, removed: [] });
+    expect(pruned).toBe(false);
+  });
+
+  it('keeps the good backup when retention fails, and says so', async () => {
+    const result = await run(
+      scheduleActivities({ pruneBackups: () => Promise.reject(new HoldfastError('Forbidden', 'no right to delete')) }),
+    );
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      backup: { phase: 'Completed' },
+      errors: [{ code: 'RetentionFailed', message: 'retention: no right to delete' }],
+    });
+  });
+
+  it('checks a location, and damage is a result that needs attention', async () => {
+    const damage = { code: 'PackMissing', message: 'a pack is gone' };
+    const asked: unknown[] = [];
+    const result = await run(
+      scheduleActivities({
+        checkRepository: (input) => {
+          asked.push(input);
+          return Promise.resolve({ errors: [damage], warnings: [], packs: 3, packsRead: 2 });
+        },
+      }),
+      { ...SCHEDULED, action: { type: 'check', readShare: 0.1 } },
+    );
+    expect(asked).toEqual([{ location: 'l', readShare: 0.1 }]);
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', errors: [damage], removed: [] });
+    expect(result.backup).toBeUndefined();
+  });
+});

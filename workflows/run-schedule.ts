@@ -1,0 +1,159 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  defineQuery,
+  executeChild,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { QUERY_PROGRESS, type BackupProjectResult } from '../contracts/backup.ts';
+import { FailureType } from '../contracts/failures.ts';
+import { RunPhase } from '../contracts/outcome.ts';
+import type {
+  RunScheduleInput,
+  RunScheduleResult,
+  ScheduleActivities,
+  ScheduledBackup,
+  ScheduledCheck,
+  ScheduleProgress,
+} from '../contracts/schedule.ts';
+import { backupWorkflowId } from '../contracts/workflow-ids.ts';
+import { defaultName } from '../domain/plan/names.ts';
+import * as policy from './activity-options.ts';
+import { backupProject } from './backup-project.ts';
+import { causeOf, failWithCause, isIssue, orIssue, publishPhase, labelsOf, RunLedger } from './run-ledger.ts';
+
+const { pruneBackups } = proxyActivities<ScheduleActivities>(policy.commit);
+const { checkRepository } = proxyActivities<ScheduleActivities>(policy.scan);
+
+const progress = defineQuery<ScheduleProgress>(QUERY_PROGRESS);
+
+/** Set by the server on everything that a schedule starts. */
+const SCHEDULED_TIME = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
+
+const FINAL: readonly string[] = [FailureType.BadInput, FailureType.WrongKey, FailureType.NewerFormat];
+
+interface Run {
+  readonly input: RunScheduleInput;
+  readonly ledger: RunLedger;
+  /** Name of the backup; the same for all attempts. */
+  readonly name: string;
+  attempt: number;
+}
+
+/**
+ * One turn of a schedule: make the backup (or check the repository), try again when that fails, and after a good backup let retention remove
+ * what is no longer wanted. A turn that fails in the end is a failed workflow that needs attention: the next turn comes all the same.
+ */
+export async function runSchedule(input: RunScheduleInput): Promise<RunScheduleResult> {
+  const ledger = new RunLedger();
+  const run: Run = { input, ledger, name: defaultName(input.schedule, scheduledTime()), attempt: 1 };
+  let phase: RunPhase = RunPhase.Running;
+  setHandler(progress, () => progressOf(run, phase));
+
+  return failWithCause(ledger, async () => {
+    const { action } = input;
+    const backup = action.type === 'backup' ? await ledger.during('backup', () => backUp(run, action)) : undefined;
+    if (action.type === 'check') await ledger.during('check', () => check(run, action));
+    const removed = action.type === 'backup' && backup?.phase === RunPhase.Completed ? await prune(run, action) : [];
+
+    phase = ledger.errorCount > 0 ? RunPhase.PartiallyFailed : RunPhase.Completed;
+    if (backup && backup.phase !== RunPhase.Completed) phase = backup.phase;
+    publishPhase(phase);
+    return {
+      schedule: input.schedule,
+      phase,
+      attempts: run.attempt,
+      ...(backup ? { backup } : {}),
+      removed,
+      ...ledger.account(),
+    };
+  });
+}
+
+/** Tried again when it fails as a whole. A partly failed backup is one that exists: it is reported, not made again. */
+async function backUp(run: Run, action: ScheduledBackup): Promise<BackupProjectResult> {
+  const { input, ledger } = run;
+  for (; ; run.attempt++) {
+    const last = run.attempt >= input.attempts;
+    const made = await oneBackup(run, action).catch((error: unknown) => {
+      if (last || isCancellation(error) || isFinal(error)) throw error;
+      return causeOf(error);
+    });
+    if (typeof made !== 'string' && (last || made.phase !== RunPhase.Failed)) {
+      ledger.warn(made.warnings);
+      ledger.fail(made.errors);
+      return made;
+    }
+    const why = typeof made === 'string' ? made : (made.errors[0]?.message ?? 'nothing could be captured');
+    ledger.warn([{ code: 'AttemptFailed', message: `attempt ${run.attempt} of ${input.attempts} failed: ${why}` }]);
+    await sleep(input.retryAfterSeconds * 1_000);
+  }
+}
+
+function oneBackup({ input, name }: Run, action: ScheduledBackup): Promise<BackupProjectResult> {
+  const { cluster, location, schedule } = input;
+  return executeChild(backupProject, {
+    workflowId: backupWorkflowId(location, name),
+    args: [
+      {
+        name,
+        cluster,
+        location,
+        selection: action.selection,
+        schedule,
+        labels: action.labels,
+        ...(action.ttlSeconds === undefined ? {} : { ttlSeconds: action.ttlSeconds }),
+      },
+    ],
+    staticSummary: `backup ${name}`,
+    ...labelsOf({ kind: 'backup', name, cluster, location }),
+  });
+}
+
+/** A new attempt would meet the same. */
+function isFinal(error: unknown): boolean {
+  const type = error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure ? error.cause.type : '';
+  return FINAL.includes(type ?? '');
+}
+
+async function check({ input, ledger }: Run, { readShare }: ScheduledCheck): Promise<void> {
+  const found = await checkRepository({ location: input.location, readShare });
+  ledger.warn(found.warnings);
+  ledger.fail(found.errors);
+  ledger.say('info', `${found.packs} packs, ${found.packsRead} of them read`);
+}
+
+/** What cannot be removed today is removed next time. */
+async function prune({ input, ledger }: Run, { retention }: ScheduledBackup): Promise<readonly string[]> {
+  if (!retention) return [];
+  const { location, schedule, cluster } = input;
+  const removed = await orIssue(
+    () => ledger.during('retention', () => pruneBackups({ location, schedule, cluster, policy: retention })),
+    (cause) => ({ code: 'RetentionFailed', message: `retention: ${cause}` }),
+  );
+  if (!isIssue(removed)) return removed;
+  ledger.fail([removed]);
+  return [];
+}
+
+/** When this turn was due, ISO-8601; the start time for a run that no schedule has started. */
+function scheduledTime(): string {
+  const { typedSearchAttributes, startTime } = workflowInfo();
+  return (typedSearchAttributes.get(SCHEDULED_TIME) ?? startTime).toISOString();
+}
+
+function progressOf({ input, ledger, name, attempt }: Run, phase: RunPhase): ScheduleProgress {
+  return {
+    phase,
+    step: ledger.step,
+    backup: input.action.type === 'backup' ? name : '',
+    attempt,
+    warnings: ledger.warningCount,
+    errors: ledger.errorCount,
+  };
+}
