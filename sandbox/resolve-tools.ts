@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildTools } from './build-tools.ts';
+import { buildTools, type BuildOptions } from './build-tools.ts';
 import { downloadTool } from './download-tool.ts';
 import { executableIn, executableOnPath, whyUnsuitable } from './find-tool.ts';
 import { withLock } from './folder-lock.ts';
 import { installTools } from './install-tools.ts';
+import { packTools } from './maven-tools.ts';
 import { cacheFolder } from './state-folder.ts';
 import { TOOLS } from './tool-catalogue.ts';
 import type { Tool, ToolModule, ToolName } from './tool-catalogue.ts';
@@ -26,7 +27,7 @@ export interface ResolveOptions {
 
 /**
  * Finds the path of each tool: in the explicit folder, on PATH in a suitable version, in the user's cache, as an official release with a
- * pinned checksum, or made from what sandbox/tools pins: built with Go or installed with pip. The last two take a while, fill the cache and tell `progress`; processes that need
+ * pinned checksum, or made from what sandbox/tools pins: built with Go, installed with pip or packed with Maven. The last two take a while, fill the cache and tell `progress`; processes that need
  * the same tool at the same time wait for one another, so that it is made once. Rejects with `NotFound` when no source has the tool.
  */
 export async function resolveTools(names: readonly ToolName[], options: ResolveOptions = {}): Promise<ReadonlyMap<ToolName, string>> {
@@ -119,10 +120,10 @@ class Search {
     await mkdir(unfinished);
     const { signal } = this.#options;
     const progress = (message: string, remainingMs: number) => {
-      this.#say(tools, module.kind === 'go' ? 'go build' : 'pip', { message, remainingMs });
+      this.#say(tools, SOURCES[module.kind], { message, remainingMs });
     };
     const options = { folder: unfinished, environment: this.#environment, progress, signal };
-    const built = await (module.kind === 'go' ? buildTools(module, tools, options) : installTools(module, tools, options));
+    const built = await makeTools(module, tools, options);
     for (const [name, path] of built) await putInPlace(path, join(cache, name));
     await rm(unfinished, { recursive: true, force: true });
   }
@@ -136,6 +137,19 @@ class Search {
     const tool = tools.map(({ name }) => name).join(', ');
     const elapsedMs = performance.now() - this.#startedMs;
     this.#options.progress?.({ tool, source, elapsedMs, ...(typeof news === 'string' ? { message: news } : news) });
+  }
+}
+
+const SOURCES = { go: 'go build', python: 'pip', maven: 'maven' } as const;
+
+function makeTools(module: ToolModule, tools: readonly Tool[], options: BuildOptions): Promise<ReadonlyMap<ToolName, string>> {
+  switch (module.kind) {
+    case 'go':
+      return buildTools(module, tools, options);
+    case 'python':
+      return installTools(module, tools, options);
+    case 'maven':
+      return packTools(module, tools, options);
   }
 }
 

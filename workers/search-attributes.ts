@@ -6,10 +6,14 @@ import { SEARCH_ATTRIBUTES } from '../contracts/search-attributes.ts';
 export async function ensureSearchAttributes(connection: NativeConnection, namespace: string): Promise<void> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   const missing = Object.values(SEARCH_ATTRIBUTES).filter((name) => !(name in customAttributes));
-  if (missing.length === 0) return;
+  if (missing.length > 0) await addSearchAttributes(connection, namespace, missing);
+}
+
+/** Registers search attributes of type Keyword. */
+export async function addSearchAttributes(connection: NativeConnection, namespace: string, names: readonly string[]): Promise<void> {
   const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
   await connection.operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(missing.map((name) => [name, keyword])),
+    searchAttributes: Object.fromEntries(names.map((name) => [name, keyword])),
   });
 }

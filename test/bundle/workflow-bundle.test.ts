@@ -31,6 +31,6 @@ describe('the workflow bundle', () => {
   }, 60_000);
 
   it('exports exactly the workflows that Holdfast has', () => {
-    expect(Object.keys(workflows).sort()).toEqual(['backupProject', 'restoreProject']);
+    expect(Object.keys(workflows).sort()).toEqual(['backupProject', 'copyRepository', 'restoreProject', 'runSchedule']);
   });
 });

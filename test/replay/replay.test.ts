@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import * as workflows from '../../workflows/index.ts';
 import { dataConverter, FAILURE_CONVERTER_PATH } from '../../workers/data-converter.ts';
 import { installRuntime } from '../../workers/run-worker.ts';
@@ -19,7 +20,11 @@ beforeAll(async () => {
   installRuntime(join(folder, 'worker.log'), 'fatal');
   bundle = await workflowBundle(folder);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  // Replay runs workflows in this process and watches every promise of it: what jest runs here next must not be watched.
+  globalHandlers.uninstall();
+  await rm(folder, { recursive: true, force: true });
+});
 
 async function replay(code: { code: string }, history: unknown): Promise<Error | undefined> {
   const histories = [{ workflowId: 'recorded', history }];
