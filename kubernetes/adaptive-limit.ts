@@ -58,7 +58,7 @@ export class AdaptiveLimit {
   /** Waits for a permit. Rejects with the signal's reason, and then holds none. */
   acquire(signal?: AbortSignal): Promise<Permit> {
     if (signal?.aborted) return Promise.reject(asError(signal.reason));
-    if (this.#waiting.size === 0 && this.#mayStart()) return Promise.resolve(this.#start());
+    if (this.#waiting.size === 0 && this.#mayStart(this.#now())) return Promise.resolve(this.#start());
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         grant: (permit) => {
@@ -81,8 +81,8 @@ export class AdaptiveLimit {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#now() + milliseconds);
   }
 
-  #mayStart(): boolean {
-    return this.#inFlight < this.limit && this.#now() >= this.#pausedUntil;
+  #mayStart(now: number): boolean {
+    return this.#inFlight < this.limit && now >= this.#pausedUntil;
   }
 
   #start(): Permit {
@@ -115,12 +115,14 @@ export class AdaptiveLimit {
   }
 
   #admit(): void {
+    // One look at the clock: a pause that ended between two would leave those who wait without anybody to wake them.
+    const now = this.#now();
     for (const waiter of this.#waiting) {
-      if (!this.#mayStart()) break;
+      if (!this.#mayStart(now)) break;
       this.#waiting.delete(waiter);
       waiter.grant(this.#start());
     }
-    const pause = this.#pausedUntil - this.#now();
+    const pause = this.#pausedUntil - now;
     if (this.#waiting.size > 0 && pause > 0 && !this.#wake) {
       this.#wake = setTimeout(() => {
         this.#wake = undefined;

@@ -108,6 +108,15 @@ describe('AdaptiveLimit', () => {
     expect(performance.now() - begin).toBeGreaterThanOrEqual(115);
   });
 
+  it('starts after a pause whenever it ends, also between two looks at the clock', async () => {
+    for (let milliseconds = 1; milliseconds <= 12; milliseconds++) {
+      let time = 0;
+      const limit = new AdaptiveLimit({ now: () => time++ });
+      limit.pause(milliseconds);
+      (await limit.acquire()).release('neutral');
+    }
+  });
+
   it('lets somebody who waits go with the signal, without losing a permit', async () => {
     const { limit } = setUp();
     const permits = await Promise.all(Array.from({ length: 16 }, () => limit.acquire()));
