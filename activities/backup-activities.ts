@@ -17,10 +17,11 @@ export function backupActivities(dependencies: ActivityDependencies): BackupActi
 
   return {
     planBackup: (input) =>
-      withPulse(async ({ signal }) => ({
-        ...(await planBackup(await dependencies.cluster(input.cluster), input, signal)),
-        afterwards: await dependencies.afterBackup(input.location),
-      })),
+      withPulse(async ({ signal }) => {
+        // Opened here already, so that a wrong key ends the run at once and not once for every kind.
+        const { cluster } = await bothEnds(input);
+        return { ...(await planBackup(cluster, input, signal)), afterwards: await dependencies.afterBackup(input.location) };
+      }),
     captureResources: (input) => withPulse(async (pulse) => captureResources({ ...(await bothEnds(input.backup)), input, pulse })),
     captureRelated: (input) => withPulse(async (pulse) => captureRelated({ ...(await bothEnds(input.backup)), input, pulse })),
     verifyStored: (input) => withPulse(async (pulse) => verifyStored(await dependencies.repository(input.location), input, pulse)),

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { BlockBlobClient, BlockBlobCommitBlockListOptions } from '@azure/storage-blob';
 import { azureCode, azureStatus } from './azure-errors.ts';
-import type { CallOptions, LargeSource } from './object-store.ts';
+import type { CallOptions, LargeOptions, LargeSource } from './object-store.ts';
 import { planParts, sendMissingParts } from './parts.ts';
 
 /** Runs one request with a deadline of its own and its failures translated. */
 type AzureRequest = <T>(options: CallOptions, request: (blob: BlockBlobClient, signal: AbortSignal) => Promise<T>) => Promise<T>;
-
-type LargeOptions = CallOptions & { readonly onProgress?: (sentBytes: number) => void };
 
 const SMALLEST_PART_BYTES = 8 * 1024 * 1024;
 /** Azure takes no more blocks in one blob. */

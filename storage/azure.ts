@@ -17,6 +17,7 @@ import { lockEnd } from './lock-policy.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -25,7 +26,7 @@ import type {
   StorePlace,
 } from './object-store.ts';
 import { plainCause } from './plain-cause.ts';
-import { assertWhole, expectedLength, tooShort } from './ranged-read.ts';
+import { assertWhole, expectedLength, tooShort, readNothing } from './ranged-read.ts';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Azure takes no more in one request. */
@@ -88,11 +89,7 @@ export class AzureStore implements ObjectStore {
     );
   }
 
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     assertKey(this.url, key);
     if (source.sizeBytes <= SMALL_BYTES) {
       await this.create(key, await source.read({ offset: 0, length: source.sizeBytes }), options);
@@ -107,7 +104,7 @@ export class AzureStore implements ObjectStore {
 
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
     assertKey(this.url, key);
-    if (range?.length === 0) return this.#readNothing(key, range, options);
+    if (range?.length === 0) return readNothing(this, { key, range, missing: () => azureFailure(this.url, key, 'BlobNotFound') }, options);
     return this.#blob(key, options, async (blob, abortSignal) => {
       const answer = await blob.download(range?.offset ?? 0, range?.length, { abortSignal }).catch((error: unknown) => {
         throw range && azureStatus(error) === 416 ? tooShort(this.url, key, range) : error;
@@ -268,14 +265,6 @@ export class AzureStore implements ObjectStore {
 
   async #assertFree(key: string, options: CallOptions): Promise<void> {
     if (await this.stat(key, options)) throw azureFailure(this.url, key, 'BlobAlreadyExists');
-  }
-
-  /** HTTP has no empty ranges. */
-  async #readNothing(key: string, range: ByteRange, options: CallOptions): Promise<Buffer> {
-    const found = await this.stat(key, options);
-    if (!found) throw azureFailure(this.url, key, 'BlobNotFound');
-    if (found.sizeBytes < range.offset) throw tooShort(this.url, key, range);
-    return Buffer.alloc(0);
   }
 
   #policy(): { readonly immutabilityPolicy?: BlobImmutabilityPolicy } {

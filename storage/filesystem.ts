@@ -10,6 +10,7 @@ import { assertKey, assertPrefix } from './keys.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -59,11 +60,7 @@ export class FilesystemStore implements ObjectStore {
     await this.#createFrom(key, options, (temporary) => writeDurably(temporary, body, options.signal));
   }
 
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     assertKey(this.url, key);
     await this.#folder.run(key, options, async () => {
       await this.#folder.makeParents(key);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../contracts/failures.ts';
 import type { GcsBucket } from './gcs-bucket.ts';
-import type { CallOptions, LargeSource } from './object-store.ts';
+import type { CallOptions, LargeOptions, LargeSource } from './object-store.ts';
 import { planParts, sendMissingParts } from './parts.ts';
 
 interface ComposeTarget {
@@ -12,8 +12,6 @@ interface ComposeTarget {
   /** Full name of the folder for parts; it is no key of the port and so never listed. */
   readonly folder: string;
 }
-
-type LargeOptions = CallOptions & { readonly onProgress?: (sentBytes: number) => void };
 
 const SMALLEST_PART_BYTES = 8 * 1024 * 1024;
 /** Two rounds of composing. */

@@ -7,6 +7,7 @@ import { assertKey, assertPrefix, isKey } from './keys.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -14,7 +15,7 @@ import type {
   StoreFacts,
   StorePlace,
 } from './object-store.ts';
-import { assertWhole, expectedLength, rangeHeader, tooShort } from './ranged-read.ts';
+import { assertWhole, expectedLength, rangeHeader, tooShort, readNothing } from './ranged-read.ts';
 
 /** A hold has no end of its own. */
 const FOR_EVER = '9999-12-31T23:59:59.999Z';
@@ -44,11 +45,7 @@ export class GcsStore implements ObjectStore {
     if (!(await this.#bucket.insert(this.#full(key), body, { ...options, key }))) throw this.#taken(key);
   }
 
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     assertKey(this.url, key);
     // Asked first, so that nothing is sent in vain; what decides is the condition of the last request.
     if (await this.stat(key, options)) throw this.#taken(key);
@@ -58,7 +55,7 @@ export class GcsStore implements ObjectStore {
 
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
     assertKey(this.url, key);
-    if (range?.length === 0) return this.#readNothing(key, range, options);
+    if (range?.length === 0) return readNothing(this, { key, range, missing: () => gcsFailure(this.url, key, 404) }, options);
     const answer = await this.#bucket.send(key, options, {
       method: 'GET',
       path: `${this.#bucket.path(this.#full(key))}?alt=media`,
@@ -172,14 +169,6 @@ export class GcsStore implements ObjectStore {
 
   close(): Promise<void> {
     return this.#access.close();
-  }
-
-  /** HTTP has no empty ranges. */
-  async #readNothing(key: string, range: ByteRange, options: CallOptions): Promise<Buffer> {
-    const found = await this.stat(key, options);
-    if (!found) throw gcsFailure(this.url, key, 404);
-    if (found.sizeBytes < range.offset) throw tooShort(this.url, key, range);
-    return Buffer.alloc(0);
   }
 
   #full(key: string): string {

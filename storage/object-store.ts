@@ -34,11 +34,7 @@ export interface ObjectStore {
    * the parts that the store does not have yet. Parts are used when they are known to hold the content of this source, never because of
    * their place alone. Of two processes that send the same content at once both may be told that they have created it.
    */
-  createLarge(
-    key: string,
-    source: LargeSource,
-    options?: CallOptions & { readonly onProgress?: (sentBytes: number) => void },
-  ): Promise<void>;
+  createLarge(key: string, source: LargeSource, options?: LargeOptions): Promise<void>;
   /** Whether `copyFrom` works between that place and this one: same kind of store, same endpoint, credentials of ours. */
   canCopyFrom(source: StorePlace): boolean;
   /**
@@ -67,6 +63,10 @@ export interface ObjectStore {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface LargeOptions extends CallOptions {
+  readonly onProgress?: (sentBytes: number) => void;
 }
 
 /** A body that can be read again from any offset. */

@@ -4,7 +4,7 @@ import { lstat, open, readdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path';
 import { ignoreMissing } from './durable-file.ts';
 import { errorCode } from './filesystem-errors.ts';
-import type { CallOptions, LargeSource } from './object-store.ts';
+import type { LargeOptions, LargeSource } from './object-store.ts';
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
 /** Also what a writer of a small object left when it was killed. */
@@ -23,11 +23,7 @@ export function partialName(key: string, source: LargeSource): string {
  * each writes nothing but right bytes at their places and never makes the file shorter than it is to be, so that none harms what another one
  * has published already.
  */
-export async function fillPartial(
-  path: string,
-  source: LargeSource,
-  options: CallOptions & { readonly onProgress?: (sentBytes: number) => void },
-): Promise<void> {
+export async function fillPartial(path: string, source: LargeSource, options: LargeOptions): Promise<void> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     const { size } = await file.stat();

@@ -1,9 +1,29 @@
 import { HoldfastError } from '../contracts/failures.ts';
-import type { ByteRange } from './object-store.ts';
+import type { ByteRange, CallOptions, ObjectStore } from './object-store.ts';
 
 /** The value of an HTTP `Range` header; HTTP has no empty ranges. */
 export function rangeHeader(range: ByteRange): string {
   return `bytes=${range.offset}-${range.offset + range.length - 1}`;
+}
+
+/** A range of no bytes. */
+interface EmptyRead {
+  readonly key: string;
+  readonly range: ByteRange;
+  /** The driver's own failure for an object that is not there. */
+  readonly missing: () => HoldfastError;
+}
+
+/** HTTP has no empty ranges: the object is looked at instead, for it must be there and long enough. */
+export async function readNothing(
+  store: Pick<ObjectStore, 'url' | 'stat'>,
+  { key, range, missing }: EmptyRead,
+  options: CallOptions,
+): Promise<Buffer> {
+  const found = await store.stat(key, options);
+  if (!found) throw missing();
+  if (found.sizeBytes < range.offset) throw tooShort(store.url, key, range);
+  return Buffer.alloc(0);
 }
 
 /** An object that ends before a range of it does: it was cut short, and trying again cannot help. */

@@ -6,12 +6,10 @@ import type {
   Part as SentPart,
 } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contracts/failures.ts';
-import type { CallOptions, LargeSource } from './object-store.ts';
+import type { CallOptions, LargeOptions, LargeSource } from './object-store.ts';
 import { planParts, sendMissingParts, type Part } from './parts.ts';
 import { contentMd5, type S3Bucket } from './s3-bucket.ts';
 import { errorName, s3Failure, statusOf } from './s3-errors.ts';
-
-type LargeOptions = CallOptions & { readonly onProgress?: (sentBytes: number) => void };
 
 const SMALLEST_PART_BYTES = 8 * 1024 * 1024;
 /** S3 takes no more parts in one object. */
@@ -204,17 +202,25 @@ export class S3Multipart {
 
   async #complete(key: string, { id: UploadId, sent }: Upload, options: CallOptions): Promise<void> {
     const Parts = [...sent.entries()].sort(([a], [b]) => a - b).map(([, part]) => part);
-    await this.#bucket.call(key, { ...options, long: true }, async ({ client, sdk }, abortSignal) => {
+    const { ETag } = await this.#bucket.call(key, { ...options, long: true }, ({ client, sdk }, abortSignal) => {
       const input = { ...this.#bucket.at(key), UploadId, MultipartUpload: { Parts }, ...this.#bucket.onlyNew() };
-      await client.send(new sdk.CompleteMultipartUploadCommand(input), { abortSignal });
+      return client.send(new sdk.CompleteMultipartUploadCommand(input), { abortSignal });
     });
+    // Some servers take an upload that is gone for one that was completed before, as long as there is an object: it may be another writer's.
+    const there = await this.#bucket.call(key, options, ({ client, sdk }, abortSignal) =>
+      client.send(new sdk.HeadObjectCommand(this.#bucket.at(key)), { abortSignal }),
+    );
+    if (ETag !== undefined && there.ETag !== ETag) throw s3Failure(this.#bucket.url, key, 412);
   }
 
-  /** Whoever completes an object aborts the other uploads of its key, so that an upload which is gone may mean that the key is taken. */
+  /**
+   * Whoever completes an object aborts the other uploads of its key, also while they are being sent or put together. So a refusal means that
+   * the key is taken, if it is.
+   */
   async #lostTo(error: unknown, key: string, options: CallOptions): Promise<unknown> {
     if (!(error instanceof HoldfastError)) return error;
-    const gone = errorName(error.cause) === 'NoSuchUpload';
-    const taken = error.type === 'AlreadyExists' || (gone && (await this.#exists(key, options)));
+    const refused = error.type === 'NotFound' || error.type === 'BadInput' || errorName(error.cause) === 'NoSuchUpload';
+    const taken = error.type === 'AlreadyExists' || (refused && (await this.#exists(key, options)));
     if (taken) await this.abortAll(key, options);
     return taken ? s3Failure(this.#bucket.url, key, 412) : error;
   }

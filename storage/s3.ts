@@ -6,6 +6,7 @@ import { assertKey, assertPrefix, isKey } from './keys.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -13,7 +14,7 @@ import type {
   StoreFacts,
   StorePlace,
 } from './object-store.ts';
-import { assertWhole, expectedLength, rangeHeader, tooShort } from './ranged-read.ts';
+import { assertWhole, expectedLength, rangeHeader, tooShort, readNothing } from './ranged-read.ts';
 import { contentMd5, S3Bucket, type S3Place } from './s3-bucket.ts';
 import type { S3Connection, S3Options } from './s3-client.ts';
 import { copyObject } from './s3-copy.ts';
@@ -71,11 +72,7 @@ export class S3Store implements ObjectStore {
     });
   }
 
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     assertKey(this.url, key);
     if (source.sizeBytes <= SMALL_BYTES) {
       await this.create(key, await source.read({ offset: 0, length: source.sizeBytes }), options);
@@ -92,7 +89,7 @@ export class S3Store implements ObjectStore {
 
   async read(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
     assertKey(this.url, key);
-    if (range?.length === 0) return this.#readNothing(key, range, options);
+    if (range?.length === 0) return readNothing(this, { key, range, missing: () => s3Failure(this.url, key, 404) }, options);
     return this.#bucket.call(key, options, async ({ client, sdk }, abortSignal) => {
       const input = { ...this.#bucket.at(key), ...(range ? { Range: rangeHeader(range) } : {}) };
       const answer = await client.send(new sdk.GetObjectCommand(input), { abortSignal }).catch((error: unknown) => {
@@ -205,14 +202,6 @@ export class S3Store implements ObjectStore {
       ContentLength: body.byteLength,
       ContentMD5: contentMd5(body),
     };
-  }
-
-  /** HTTP has no empty ranges. */
-  async #readNothing(key: string, range: ByteRange, options: CallOptions): Promise<Buffer> {
-    const found = await this.stat(key, options);
-    if (!found) throw s3Failure(this.url, key, 404);
-    if (found.sizeBytes < range.offset) throw tooShort(this.url, key, range);
-    return Buffer.alloc(0);
   }
 }
 

@@ -3,6 +3,7 @@ import { HoldfastError } from '../contracts/failures.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -61,11 +62,7 @@ class RetryingStore implements ObjectStore {
   }
 
   /** Every part that was sent is progress, from which attempts and waiting are counted anew. */
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     let most = 0;
     let waiting = this.#budget();
     const onProgress = (sentBytes: number): void => {

@@ -20,7 +20,7 @@ import { withOrchestrator } from '../runs/orchestration.ts';
 import { defineSchedule, type DefinitionOptions, type ScheduleDefinition } from '../schedules/definition.ts';
 import { withRetention, retentionOf, type RetentionOptions } from '../schedules/retention-options.ts';
 import { followTriggered } from '../schedules/trigger.ts';
-import { createSchedule, findSchedule, onSchedule } from '../schedules/temporal-schedules.ts';
+import { createSchedule, findSchedule, onSchedule, refuseKnownSchedule } from '../schedules/temporal-schedules.ts';
 import { noteUnserved, unservedClusters } from '../schedules/worker-presence.ts';
 import { namedCluster, withSession } from '../session.ts';
 import { addScheduleQueries } from './schedule-queries.ts';
@@ -121,6 +121,8 @@ async function create(name: string, options: CreateOptions): Promise<void> {
       return;
     }
     await withOrchestrator(session.configuration, undefined, async (orchestrator) => {
+      // Before the note is written: it must stay that of the schedule that exists.
+      await refuseKnownSchedule(orchestrator, name);
       if (orchestrator.embedded) await orchestrator.scheduledWork.note({ id: name, cluster: cluster.name, access: cluster.access });
       await createSchedule(orchestrator, definition);
       process.stdout.write(`schedule "${name}" created: ${printSchedule(definition.expression)}\n${preview}\n`);

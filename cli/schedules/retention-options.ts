@@ -2,16 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { RetentionPolicy } from '../../contracts/retention.ts';
 
 /** The `--keep` options, as commander gives them. */
-export interface RetentionOptions {
-  readonly keepLast?: number;
-  readonly keepHourly?: number;
-  readonly keepDaily?: number;
-  readonly keepWeekly?: number;
-  readonly keepMonthly?: number;
-  readonly keepYearly?: number;
-  readonly keepWithin?: string;
-  readonly keepTimezone?: string;
-}
+export type RetentionOptions = Omit<RetentionPolicy, 'timeZone'> & { readonly keepTimezone?: string };
 
 /** The rules of docs/schedules-and-retention.md as options. */
 export function withRetention(command: Command): Command {

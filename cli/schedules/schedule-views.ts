@@ -1,4 +1,5 @@
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { BackupManifest } from '../../contracts/manifest.ts';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 import { bySeverity, rpoStatus, type RpoStatus } from '../../domain/schedule/recovery-point-objective.ts';
 import type { Orchestrator } from '../../workers/embedded.ts';
@@ -22,8 +23,9 @@ export async function viewSchedules(
 ): Promise<ScheduleView[]> {
   const now = new Date().toISOString();
   const views: ScheduleView[] = [];
+  const catalogues = new Catalogues(session);
   for (const schedule of schedules) {
-    const found = await lastGoodRun(session, orchestrator, schedule);
+    const found = await lastGoodRun(catalogues, orchestrator, schedule);
     const lastGood = 'problem' in found ? undefined : found.run;
     const { rpoSeconds } = schedule.input;
     const rpo = rpoStatus({
@@ -41,14 +43,34 @@ export async function viewSchedules(
 
 type Found = { readonly run?: { readonly name: string; readonly completedAt: string } } | { readonly problem: string };
 
-async function lastGoodRun(session: Session, orchestrator: Orchestrator, schedule: KnownSchedule): Promise<Found> {
+async function lastGoodRun(catalogues: Catalogues, orchestrator: Orchestrator, schedule: KnownSchedule): Promise<Found> {
   if (schedule.input.action.type === 'check') return lastGoodCheck(orchestrator, schedule.name);
   try {
-    const backup = await newestGoodBackup(session, { location: schedule.input.location, schedule: schedule.name });
+    const backup = await newestGoodBackup(catalogues, { location: schedule.input.location, schedule: schedule.name });
     return backup ? { run: backup } : {};
   } catch (error) {
     if (error instanceof HoldfastError) return { problem: error.message };
     throw error;
+  }
+}
+
+/** The backups of each location, read once: many schedules share one. */
+class Catalogues {
+  readonly #session: Session;
+  readonly #read = new Map<string, Promise<readonly BackupManifest[]>>();
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  of(location: string): Promise<readonly BackupManifest[]> {
+    const reading = this.#read.get(location) ?? this.#list(location);
+    this.#read.set(location, reading);
+    return reading;
+  }
+
+  async #list(location: string): Promise<readonly BackupManifest[]> {
+    return (await (await this.#session.repository(location)).backups()).map(({ manifest }) => manifest);
   }
 }
 
@@ -61,11 +83,10 @@ export interface MadeBySchedule {
 
 /** What a schedule has made and is complete; a partly failed one counts only when asked for. */
 async function newestGoodBackup(
-  session: Session,
+  catalogues: Catalogues,
   { location, schedule, partiallyFailedToo = false }: MadeBySchedule,
 ): Promise<{ readonly name: string; readonly completedAt: string } | undefined> {
-  const repository = await session.repository(location);
-  const made = (await repository.backups()).map(({ manifest }) => manifest).filter((manifest) => manifest.schedule === schedule);
+  const made = (await catalogues.of(location)).filter((manifest) => manifest.schedule === schedule);
   const good = made.filter(({ phase }) => phase === 'Completed' || partiallyFailedToo);
   const newest = good.sort((a, b) => (a.completedAt < b.completedAt ? -1 : 1)).at(-1);
   return newest && { name: newest.name, completedAt: newest.completedAt };
@@ -73,7 +94,7 @@ async function newestGoodBackup(
 
 /** The same, for a restore that is asked for a schedule; `NotFound` when there is none. */
 export async function goodBackupOf(session: Session, wanted: MadeBySchedule): Promise<string> {
-  const found = await newestGoodBackup(session, wanted);
+  const found = await newestGoodBackup(new Catalogues(session), wanted);
   if (found) return found.name;
   throw new HoldfastError(FailureType.NotFound, `schedule "${wanted.schedule}" has no good backup in location ${wanted.location}`, {
     advice: 'see `holdfast backup get`; --allow-partially-failed takes a partly failed one',

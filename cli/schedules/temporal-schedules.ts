@@ -39,12 +39,26 @@ export async function createSchedule(orchestrator: Orchestrator, definition: Sch
   try {
     await orchestrator.client.schedule.create(scheduleOptions(definition));
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    throw new HoldfastError(FailureType.AlreadyExists, `schedule "${definition.name}" exists`, {
-      advice: 'delete it first with `holdfast schedule delete`, or choose another name',
-      cause: error,
-    });
+    throw error instanceof ScheduleAlreadyRunning ? known(definition.name, error) : error;
   }
+}
+
+/** The same, before anything is written for it. */
+export async function refuseKnownSchedule(orchestrator: Orchestrator, name: string): Promise<void> {
+  try {
+    await orchestrator.client.schedule.getHandle(scheduleId(name)).describe();
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return;
+    throw error;
+  }
+  throw known(name);
+}
+
+function known(name: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(FailureType.AlreadyExists, `schedule "${name}" exists`, {
+    advice: 'delete it first with `holdfast schedule delete`, or choose another name',
+    cause,
+  });
 }
 
 /** All of them, by name. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 import { collect } from '../support/collect.ts';
 import { SeededSource } from '../support/large-source.ts';
@@ -84,16 +85,25 @@ export function largeContract(store: () => ObjectStore, reopen: () => ObjectStor
     await expectContent('large-cut/b', wanted);
   }, 120_000);
 
-  it('lets exactly one of several large writers win', async () => {
-    const sources = Array.from({ length: 3 }, (_, index) => new SeededSource(`writer ${String(index)}`, 20 * MIB));
-    const results = await Promise.allSettled(sources.map((source) => reopen().createLarge('large-race/a', source)));
-    for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ type: 'AlreadyExists' });
-    const winners = sources.filter((_, index) => results[index]?.status === 'fulfilled');
-    if (store().capabilities.atomicCreate) expect(winners).toHaveLength(1);
-    const [winner] = winners;
-    if (!winner) throw new Error('nobody has won');
-    if (winners.length === 1) await expectContent('large-race/a', winner);
-    expect(await keysOf('large-race/')).toEqual(['large-race/a']);
+  it('lets exactly one of several large writers win, whenever they meet', async () => {
+    const keys = ['large-race/a', 'large-race/b', 'large-race/c', 'large-race/d'];
+    for (const [round, key] of keys.entries()) {
+      // The later rounds begin one after the other, so that some are still sending when another has ended.
+      const sources = Array.from({ length: 3 }, (_, index) => new SeededSource(`${key} ${String(index)}`, 20 * MIB));
+      const results = await Promise.allSettled(
+        sources.map(async (source, index) => {
+          await delay(round * index * 40);
+          await reopen().createLarge(key, source);
+        }),
+      );
+      for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ type: 'AlreadyExists' });
+      const winners = sources.filter((_, index) => results[index]?.status === 'fulfilled');
+      if (store().capabilities.atomicCreate) expect(winners).toHaveLength(1);
+      const [winner] = winners;
+      if (!winner) throw new Error('nobody has won');
+      if (winners.length === 1) await expectContent(key, winner);
+    }
+    expect(await keysOf('large-race/')).toEqual(keys);
   }, 120_000);
 
   it('ends a large write with the reason of its signal', async () => {

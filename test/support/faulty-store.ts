@@ -2,6 +2,7 @@ import { HoldfastError } from '../../contracts/failures.ts';
 import type {
   ByteRange,
   CallOptions,
+  LargeOptions,
   LargeSource,
   ObjectStore,
   StoreCapabilities,
@@ -36,11 +37,7 @@ export class FaultyStore implements ObjectStore {
     return this.#pass('create', key, () => this.#store.create(key, body, options));
   }
 
-  createLarge(
-    key: string,
-    source: LargeSource,
-    options?: CallOptions & { readonly onProgress?: (sentBytes: number) => void },
-  ): Promise<void> {
+  createLarge(key: string, source: LargeSource, options?: LargeOptions): Promise<void> {
     return this.#pass('createLarge', key, () => this.#store.createLarge(key, source, options));
   }
 

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { HoldfastError } from '../../contracts/failures.ts';
 import { assertKey, assertPrefix } from '../../storage/keys.ts';
-import type { ByteRange, CallOptions, LargeSource, ObjectStore, StoredObject, StoreFacts, StorePlace } from '../../storage/object-store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  LargeOptions,
+  LargeSource,
+  ObjectStore,
+  StoredObject,
+  StoreFacts,
+  StorePlace,
+} from '../../storage/object-store.ts';
 
 const PART_BYTES = 8 * 1024 * 1024;
 
@@ -22,11 +31,7 @@ export class MemoryStore implements ObjectStore {
     this.objects.set(key, Buffer.from(body));
   }
 
-  async createLarge(
-    key: string,
-    source: LargeSource,
-    options: CallOptions & { readonly onProgress?: (sentBytes: number) => void } = {},
-  ): Promise<void> {
+  async createLarge(key: string, source: LargeSource, options: LargeOptions = {}): Promise<void> {
     await this.#enter(key, options);
     if (this.objects.has(key)) throw new HoldfastError('AlreadyExists', `${this.url}: ${key}: exists already`);
     const body = Buffer.alloc(source.sizeBytes);
