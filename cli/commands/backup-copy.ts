@@ -3,7 +3,7 @@ import type { CopyRepositoryResult } from '../../contracts/copy.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { copyWorkflowId, NO_CLUSTER } from '../../contracts/workflow-ids.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
-import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import {
   durationOption,
   withClusterOptions,
@@ -14,10 +14,9 @@ import {
   type OutputOptions,
 } from '../options.ts';
 import { copyResultText } from '../output/copy-text.ts';
-import { note, printAnswer } from '../output/print.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { note } from '../output/print.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
-import { startRun, uiLink } from '../runs/start-run.ts';
+import { undertake } from '../runs/undertake.ts';
 import { namedCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 
 interface CopyOptions extends ClusterOptions, LocationOptions, OutputOptions {
@@ -47,23 +46,22 @@ async function copy(name: string | undefined, options: CopyOptions): Promise<Exi
       throw new HoldfastError(FailureType.BadInput, `${to} is the location itself`, { advice: 'name another one with --to' });
     if (name !== undefined) await (await session.repository(from)).findBackup(name);
     return withOrchestrator(session.configuration, worker, async (orchestrator) => {
-      const workflowId = copyWorkflowId(from, to);
-      const handle = await startRun(orchestrator, {
-        workflow: 'copyRepository',
-        workflowId,
-        kind: 'copy',
-        name: `${from} to ${to}`,
-        location: to,
-        cluster: worker,
-        input: { from, to },
-      });
-      const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
-      note(`copy of "${from}" to "${to}" started${link === '' ? '' : `: ${link}`}`);
-      const following = { orchestrator, handle, wait: options.wait || name !== undefined, timeoutMs: options.timeout };
-      const code = await followOrLeave({ ...following, noun: 'copy', name: `${from} to ${to}` }, (ended) => {
-        const result = ended as CopyRepositoryResult;
-        printAnswer(options.output, { data: result, names: [`location/${to}`], table: () => copyResultText(result) });
-        return exitCodeOfPhase(result.phase);
+      const code = await undertake<CopyRepositoryResult>(orchestrator, {
+        request: {
+          workflow: 'copyRepository',
+          workflowId: copyWorkflowId(from, to),
+          kind: 'copy',
+          name: `${from} to ${to}`,
+          location: to,
+          cluster: worker,
+          input: { from, to },
+        },
+        title: `copy of "${from}" to "${to}"`,
+        wait: options.wait || name !== undefined,
+        timeoutMs: options.timeout,
+        output: options.output,
+        resultName: `location/${to}`,
+        text: copyResultText,
       });
       if (name !== undefined && code === 0) await confirm(session, to, name);
       return code;

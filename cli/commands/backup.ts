@@ -6,7 +6,7 @@ import { backupWorkflowId } from '../../contracts/workflow-ids.ts';
 import { defaultName, nameProblem } from '../../domain/plan/names.ts';
 import { wholeSeconds } from '../../domain/time/duration.ts';
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
-import { exitCodeOfPhase, type ExitCode } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import {
   durationOption,
   labelPairs,
@@ -25,10 +25,9 @@ import { note, printAnswer } from '../output/print.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
-import { startRun, uiLink } from '../runs/start-run.ts';
+import { undertake } from '../runs/undertake.ts';
 import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
 import { addBackupCopy } from './backup-copy.ts';
 import { addBackupDelete } from './backup-delete.ts';
@@ -131,25 +130,25 @@ async function create(given: string | undefined, options: CreateOptions): Promis
     }
     await refuseKnownName(session, location, name);
     if (!isClientOnly()) await reachableCluster(session, cluster);
-    return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
-      const workflowId = backupWorkflowId(location, name);
-      const handle = await startRun(orchestrator, {
-        workflow: 'backupProject',
-        workflowId,
-        kind: 'backup',
-        name,
-        location,
-        cluster,
-        input,
-      });
-      const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
-      note(`backup "${name}" started${link === '' ? '' : `: ${link}`}`);
-      return followOrLeave({ orchestrator, handle, wait: options.wait, timeoutMs: options.timeout, noun: 'backup', name }, (ended) => {
-        const result = ended as BackupProjectResult;
-        printAnswer(options.output, { data: result, names: [`backup/${result.name}`], table: () => backupResultText(result) });
-        return exitCodeOfPhase(result.phase);
-      });
-    });
+    return withOrchestrator(session.configuration, cluster, (orchestrator) =>
+      undertake<BackupProjectResult>(orchestrator, {
+        request: {
+          workflow: 'backupProject',
+          workflowId: backupWorkflowId(location, name),
+          kind: 'backup',
+          name,
+          location,
+          cluster,
+          input,
+        },
+        title: `backup "${name}"`,
+        wait: options.wait,
+        timeoutMs: options.timeout,
+        output: options.output,
+        resultName: `backup/${name}`,
+        text: backupResultText,
+      }),
+    );
   }, cluster);
 }
 

@@ -13,7 +13,7 @@ import type { Issue } from '../../contracts/outcome.ts';
 import { mappingProblems } from '../../domain/plan/mapping.ts';
 import { defaultName } from '../../domain/plan/names.ts';
 import { countAction, emptyCounts } from '../../domain/plan/outcome.ts';
-import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
+import { ExitCode } from '../exit-codes.ts';
 import {
   commaList,
   durationOption,
@@ -28,10 +28,9 @@ import {
 } from '../options.ts';
 import { note, printAnswer } from '../output/print.ts';
 import { planText, restoreResultText } from '../output/restore-text.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
-import { startRun, uiLink } from '../runs/start-run.ts';
+import { undertake } from '../runs/undertake.ts';
 import { goodBackupOf } from '../schedules/schedule-views.ts';
 import { namedCluster, reachableCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 import { checkedName, checkedSelection } from './backup.ts';
@@ -132,25 +131,25 @@ async function create(given: string | undefined, options: CreateOptions): Promis
     }
     await (await session.repository(location)).findBackup(backup);
     if (!isClientOnly()) await reachableCluster(session, cluster);
-    return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
-      const workflowId = restoreWorkflowId(cluster.name, name);
-      const handle = await startRun(orchestrator, {
-        workflow: 'restoreProject',
-        workflowId,
-        kind: 'restore',
-        name,
-        location,
-        cluster,
-        input,
-      });
-      const link = uiLink(orchestrator, workflowId, handle.firstExecutionRunId);
-      note(`restore "${name}" of backup "${backup}" started${link === '' ? '' : `: ${link}`}`);
-      return followOrLeave({ orchestrator, handle, wait: options.wait, timeoutMs: options.timeout, noun: 'restore', name }, (ended) => {
-        const result = ended as RestoreProjectResult;
-        printAnswer(options.output, { data: result, names: [`restore/${result.name}`], table: () => restoreResultText(result) });
-        return exitCodeOfPhase(result.phase);
-      });
-    });
+    return withOrchestrator(session.configuration, cluster, (orchestrator) =>
+      undertake<RestoreProjectResult>(orchestrator, {
+        request: {
+          workflow: 'restoreProject',
+          workflowId: restoreWorkflowId(cluster.name, name),
+          kind: 'restore',
+          name,
+          location,
+          cluster,
+          input,
+        },
+        title: `restore "${name}" of backup "${backup}"`,
+        wait: options.wait,
+        timeoutMs: options.timeout,
+        output: options.output,
+        resultName: `restore/${name}`,
+        text: restoreResultText,
+      }),
+    );
   }, cluster);
 }
 
