@@ -206,6 +206,7 @@ export class S3Multipart {
       const input = { ...this.#bucket.at(key), UploadId, MultipartUpload: { Parts }, ...this.#bucket.onlyNew() };
       return client.send(new sdk.CompleteMultipartUploadCommand(input), { abortSignal });
     });
+    if (this.#bucket.options.conditionalWrites === false) return;
     // Some servers take an upload that is gone for one that was completed before, as long as there is an object: it may be another writer's.
     const there = await this.#bucket.call(key, options, ({ client, sdk }, abortSignal) =>
       client.send(new sdk.HeadObjectCommand(this.#bucket.at(key)), { abortSignal }),
