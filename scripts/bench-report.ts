@@ -15,8 +15,7 @@ interface Target {
   readonly isMet: (median: number) => boolean;
 }
 
-const BEGIN = '<!-- recorded: begin -->';
-const END = '<!-- recorded: end -->';
+const mark = (section: string, end: string) => `<!-- recorded ${section}: ${end} -->`;
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -53,13 +52,13 @@ export function circumstances(): string {
   return `${new Date().toISOString().slice(0, 10)}, ${process.platform} ${process.arch}, ${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, ${memory}, Node ${process.version}`;
 }
 
-/** Replaces what lies between the two marks of a Markdown file. */
-export async function record(file: string, text: string): Promise<void> {
-  const content = await readFile(file, 'utf8');
-  const [before, rest] = content.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${file} lacks the marks ${BEGIN} and ${END}`);
-  await writeFile(file, `${before}${BEGIN}\n${text}\n${END}${after}`);
+/** Replaces what lies between the two marks of a section of a Markdown file. */
+export async function record(file: string, section: string, text: string): Promise<void> {
+  const [begin, end] = [mark(section, 'begin'), mark(section, 'end')];
+  const [before, rest] = (await readFile(file, 'utf8')).split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`${file} lacks the marks ${begin} and ${end}`);
+  await writeFile(file, `${before}${begin}\n${text}\n${end}${after}`);
 }
 
 function figure(value: number): string {

@@ -1,11 +1,12 @@
 /**
- * `npm run bench -- api [--record] [--repetitions 3] [--objects 10000] [--namespaces 200]`: measures on real servers of its own, prints a
- * table, and with --record writes it to docs/benchmarks.md. Linux only: memory is read from /proc.
+ * `npm run bench -- api [--record] [--repetitions 3] [--objects 10000] [--namespaces 200]` and `npm run bench -- large [--record]`: measure on
+ * real servers of their own, print a table, and with --record write it to docs/benchmarks.md. Linux only: memory is read from /proc.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchApi } from './bench-api.ts';
-import { circumstances, markdownTable, median, record } from './bench-report.ts';
+import { benchLarge } from './bench-large.ts';
+import { circumstances, markdownTable, median, record, type Measure } from './bench-report.ts';
 
 const RECORD = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 
@@ -24,18 +25,22 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => process.exit(130));
 }
 
-if (positionals.join(' ') === 'api') await run();
+const what = positionals.join(' ');
+if (what === 'api') {
+  const [repetitions, objects, namespaces] = [Number(flags.repetitions), Number(flags.objects), Number(flags.namespaces)];
+  await report(what, await benchApi({ repetitions, objects, namespaces }));
+} else if (what === 'large') await report(what, await benchLarge());
 else {
-  console.error('bench: say what to measure: npm run bench -- api [--record] [--repetitions N] [--objects N] [--namespaces N]');
+  console.error(
+    'bench: say what to measure: npm run bench -- api [--record] [--repetitions N] [--objects N] [--namespaces N], or large [--record]',
+  );
   process.exitCode = 2;
 }
 
-async function run(): Promise<void> {
-  const [repetitions, objects, namespaces] = [Number(flags.repetitions), Number(flags.objects), Number(flags.namespaces)];
-  const measures = await benchApi({ repetitions, objects, namespaces });
+async function report(section: string, measures: readonly Measure[]): Promise<void> {
   const text = `Recorded ${circumstances()}.\n\n${markdownTable(measures)}`;
   process.stdout.write(`${text}\n`);
-  if (flags.record) await record(RECORD, text);
+  if (flags.record) await record(RECORD, section, text);
   const isMissed = measures.some(({ target, values }) => target !== undefined && !target.isMet(median(values)));
   if (isMissed) console.error('bench: a target is missed');
 }
