@@ -1,6 +1,9 @@
 import type { HoldfastError } from '../contracts/failures.ts';
 import type { BackupManifest, Manifest } from '../contracts/manifest.ts';
 
+/** Nobody loses so many entries in a row. */
+const FARTHEST_DAMAGE = 100_000;
+
 /** One manifest that is there and authentic, or, with `damage`, one that is there and is not. */
 export interface ChainEntry {
   readonly sequence: number;
@@ -21,6 +24,15 @@ export interface BackupEntry extends StoredBackup {
   readonly held: boolean;
   /** What the hold was given for; '' when not held, or when nothing was said. */
   readonly holdReason: string;
+}
+
+/**
+ * The last entry of a chain, the one that the next follows. Damaged ones count, lest their numbers are given away twice; one far behind everything that is
+ * authentic was put there by somebody else, and must not use up the numbers.
+ */
+export function lastEntry(entries: readonly ChainEntry[]): ChainEntry | undefined {
+  const authentic = entries.findLast(({ content }) => 'manifest' in content)?.sequence ?? 0;
+  return entries.findLast(({ sequence }) => sequence <= authentic + FARTHEST_DAMAGE);
 }
 
 /** The backups that no deletion entry names, oldest first. */

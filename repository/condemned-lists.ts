@@ -1,6 +1,6 @@
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { parseCondemnedList, type CondemnedDocument } from './documents.ts';
-import { checkedTwice, isFailure } from './failures.ts';
+import { checkedTwice, damaged, isFailure } from './failures.ts';
 import { afterHeader, fileHeader } from './file-header.ts';
 import { CONDEMNED, condemnedKey, condemnedNumberOf, sequenceName } from './layout.ts';
 import { listKeys } from './list-keys.ts';
@@ -36,7 +36,10 @@ export async function listNumbers(store: ObjectStore, options: CallOptions): Pro
   return (await listKeys(store, CONDEMNED, options)).flatMap((key) => condemnedNumberOf(key) ?? []);
 }
 
-/** The newest list; `known` is taken as the answer when there is no newer one. `Damaged` when it does not authenticate. */
+/**
+ * The newest list; `known` when there is none any more. It is read every time: where a list was set back to an earlier one, another gets a number that
+ * was seen before. `Damaged` when it does not authenticate.
+ */
 export async function readNewestList(
   from: { readonly store: ObjectStore; readonly sealer: BoxSealer },
   known: CondemnedList,
@@ -44,7 +47,7 @@ export async function readNewestList(
 ): Promise<CondemnedList> {
   for (let attempt = 1; ; attempt++) {
     const number = (await listNumbers(from.store, options)).at(-1) ?? 0;
-    if (number <= known.number) return known;
+    if (number === 0) return known;
     try {
       return await readList(from, number, options);
     } catch (error) {
@@ -53,7 +56,10 @@ export async function readNewestList(
   }
 }
 
-/** One list by its number. `Damaged`, `NotFound`. */
+/**
+ * One list by its number. `Damaged`, `NotFound`. One that claims to be of a newer format counts as damaged: nothing authenticates the claim, nothing is
+ * restored by a list, and a collection writes another.
+ */
 export async function readList(
   { store, sealer }: { readonly store: ObjectStore; readonly sealer: BoxSealer },
   number: number,
@@ -62,11 +68,11 @@ export async function readList(
   const key = condemnedKey(number);
   const where = `${store.url}: ${key}`;
   return checkedTwice(async () => {
-    const box = afterHeader('C', await store.read(key, undefined, options), where);
-    const { condemned, doomed, left, sparse } = parseCondemnedList(
-      sealer.open({ kind: 'condemned', name: sequenceName(number) }, box, where),
-      where,
-    );
+    const file = await store.read(key, undefined, options);
+    const { condemned, doomed, left, sparse } = notNewer(where, () => {
+      const box = afterHeader('C', file, where);
+      return parseCondemnedList(sealer.open({ kind: 'condemned', name: sequenceName(number) }, box, where), where);
+    });
     return {
       number,
       condemned: new Map(condemned.map(({ pack, at }) => [pack, at])),
@@ -75,6 +81,14 @@ export async function readList(
       sparse: new Set(sparse),
     };
   });
+}
+
+function notNewer<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw isFailure(error, 'NewerFormat') ? damaged(where, error.message, error) : error;
+  }
 }
 
 /** Writes a list; `AlreadyExists` when another collection was faster. `at`: the store's time. */

@@ -3,7 +3,7 @@ import { HoldfastError } from '../contracts/failures.ts';
 import type { BackupManifest, DeletionManifest, Manifest } from '../contracts/manifest.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
-import { liveBackups, type BackupEntry, type ChainEntry } from './chain-entries.ts';
+import { lastEntry, liveBackups, type BackupEntry, type ChainEntry } from './chain-entries.ts';
 import { inspectChain } from './chain-inspection.ts';
 import { assertManifest, parseChainDocument, type ChainDocument } from './documents.ts';
 import { checkedTwice, damaged, isFailure, sha256, UnknownDataKey } from './failures.ts';
@@ -108,7 +108,7 @@ export class ManifestChain {
       await this.#refuseWhenLeftOut(entries);
       const decision = await decide(entries);
       if ('done' in decision) return decision.done;
-      const last = entries.at(-1);
+      const last = lastEntry(entries);
       const sequence = (last?.sequence ?? 0) + 1;
       const file = this.#encode({ sequence, previousHash: last?.hash ?? '', body: decision.append }, options.sealer ?? this.#sealer);
       try {
@@ -128,7 +128,7 @@ export class ManifestChain {
    * not keep those from writing whose key files are there.
    */
   async #refuseWhenLeftOut(entries: readonly ChainEntry[]): Promise<void> {
-    const last = entries.at(-1)?.content;
+    const last = lastEntry(entries)?.content;
     if (last && 'damage' in last && last.damage instanceof UnknownDataKey && !(await this.#sealer.keys.isHolder())) {
       throw new HoldfastError('WrongKey', last.damage.message, {
         advice: 'give a key that was not left out of the last "holdfast keys rotate"',

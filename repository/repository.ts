@@ -133,7 +133,9 @@ export class Repository {
 
   /** As `refresh`, unless that was done within so many milliseconds: for processes that live longer than a garbage collection waits. */
   async refreshAfter(milliseconds: number, options: CallOptions = {}): Promise<void> {
-    if (performance.now() - this.#refreshedAt >= milliseconds) await this.refresh(options);
+    if (performance.now() - this.#refreshedAt < milliseconds) return;
+    await this.#assertHere(options);
+    await this.refresh(options);
   }
 
   /** Begins to store segments; the batch's `finish` makes them durable. Several may run at once. */
@@ -214,8 +216,10 @@ export class Repository {
   /**
    * Writes the manifest: the moment from which the backup exists. Twice for one run id gives the first answer; a name in use is `AlreadyExists`.
    * `Conflict` when garbage collection has taken, since the indexes were read, what the backup relies on; then nothing is committed.
+   * `LocationGone` when the repository is not where it was.
    */
-  commit(manifest: BackupManifest, options: CallOptions = {}): Promise<CommitResult> {
+  async commit(manifest: BackupManifest, options: CallOptions = {}): Promise<CommitResult> {
+    await this.#assertHere(options);
     const refresh = (): Promise<void> => this.refresh(options);
     const parts = { url: this.#store.url, index: this.#index, reader: this.#reader, refresh };
     return this.#chain.commit(manifest, { ...options, ready: (entries) => assertNothingCollected(parts, { manifest, entries }, options) });
@@ -297,6 +301,14 @@ export class Repository {
     options: CallOptions,
   ): Promise<HoldResult> {
     return changeHolds({ url: this.#store.url, chain: this.#chain }, { type, ...what, at: new Date().toISOString() }, options);
+  }
+
+  /** A disk that is not mounted any more leaves an empty folder, which takes whatever is written into it. */
+  async #assertHere(options: CallOptions): Promise<void> {
+    if (await this.#store.stat(CONFIG_KEY, options)) return;
+    throw new HoldfastError('LocationGone', `${this.#store.url}: the repository is not here any more`, {
+      advice: 'mount the disk, or bring the location back',
+    });
   }
 
   /** Another process may have stored a segment since our indexes were read. */

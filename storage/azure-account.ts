@@ -16,6 +16,8 @@ export interface AzureOptions {
   /** Base64. */
   readonly accountKey?: string;
   readonly sasToken?: string;
+  /** Asked once the secrets above are refused: they may have been renewed where they come from. */
+  readonly renewedSecrets?: () => Promise<AzureSecrets>;
   /** PEM file with the certificate authorities to trust, in place of the system's. */
   readonly caFile?: string;
   /** Set on every object; the container must have been made with version-level immutability. */
@@ -23,6 +25,9 @@ export interface AzureOptions {
   /** Milliseconds for one request with its body, default 60,000. */
   readonly requestTimeoutMs?: number;
 }
+
+/** At most one of them. */
+type AzureSecrets = Pick<AzureOptions, 'connectionString' | 'accountKey' | 'sasToken'>;
 
 type AzureSecret =
   | { readonly kind: 'key'; readonly account: string; readonly key: string }

@@ -48,7 +48,9 @@ export function azureError(url: string, key: string, cause: unknown): HoldfastEr
 
 /** Whether it is who asks, not what is asked for, that was refused. */
 export function credentialsRefused(error: unknown): boolean {
-  return azureStatus(error) === 401 || azureCode(error) === 'AuthenticationFailed';
+  if (azureStatus(error) === 401 || azureCode(error) === 'AuthenticationFailed') return true;
+  // Emulators say the same under another code.
+  return azureStatus(error) === 403 && errorText(error, 'message').startsWith('Server failed to authenticate the request');
 }
 
 /** Of credentials that were good before: a run waits until they are renewed. */
@@ -100,6 +102,8 @@ function meaningOf(cause: unknown): Meaning {
   if (status === undefined) return unanswered(cause, code);
   const known = BY_CODE[code] ?? BY_STATUS[status];
   if (known) return known;
+  // It was done, but the answer about it did not arrive whole.
+  if (status < 300) return { type: 'Unavailable', what: 'the answer cannot be read', advice: '' };
   const what = `the store answered ${status}${code === '' ? '' : ` ${code}`}`;
   const passes = (status >= 500 && status !== LACKING) || TRANSIENT.has(status);
   return { type: passes ? 'Unavailable' : 'BadInput', what, advice: '' };

@@ -52,10 +52,12 @@ export class AzureStore implements ObjectStore {
   readonly place: StorePlace;
   readonly capabilities: StoreCapabilities = { atomicCreate: true, resumableUploads: true, objectLock: true };
   readonly #options: AzureOptions;
-  readonly #account: AzureAccount;
+  #account: AzureAccount;
   #connection: Promise<AzureConnection> | undefined;
   /** Whether our credentials were good once. */
   #accepted = false;
+  /** Whether the secrets were refused since they were read. */
+  #refused = false;
 
   /** `BadInput` when the options and the environment name no account. */
   constructor(place: { readonly bucket: string; readonly prefix: string }, options: AzureOptions = {}) {
@@ -293,11 +295,27 @@ export class AzureStore implements ObjectStore {
     return this.#call(key, options, ({ container, abortSignal }) => request(container.getBlockBlobClient(this.#full(key)), abortSignal));
   }
 
+  async #connect(): Promise<AzureConnection> {
+    this.#connection ??= this.#newConnection();
+    try {
+      return await this.#connection;
+    } catch (error) {
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+
+  async #newConnection(): Promise<AzureConnection> {
+    const { renewedSecrets, caFile } = this.#options;
+    if (this.#refused && renewedSecrets) this.#account = azureAccount({ ...this.#options, ...(await renewedSecrets()) });
+    this.#refused = false;
+    return connectAzure(this.#account, caFile);
+  }
+
   async #call<T>(key: string, options: CallOptions, request: (call: Request) => Promise<T>): Promise<T> {
     try {
       const answer = await withDeadline(options.signal, this.#options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS, async (abortSignal) => {
-        this.#connection ??= connectAzure(this.#account, this.#options.caFile);
-        const connection = await this.#connection;
+        const connection = await this.#connect();
         return request({ connection, container: connection.container(this.place.bucket), abortSignal });
       });
       this.#accepted = true;
@@ -306,6 +324,7 @@ export class AzureStore implements ObjectStore {
       options.signal?.throwIfAborted();
       if (credentialsRefused(error)) {
         // A new connection asks for credentials where they come from.
+        this.#refused = true;
         await this.close();
         if (this.#accepted) throw credentialsExpired(this.url);
       }

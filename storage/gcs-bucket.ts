@@ -60,7 +60,7 @@ export class GcsBucket {
   async metadata(name: string, key: string, options: CallOptions): Promise<GcsObject | undefined> {
     const fields = 'name,size,timeCreated,retention,retentionExpirationTime,temporaryHold,eventBasedHold';
     const answer = await this.send(key, options, { method: 'GET', path: `${this.path(name)}?fields=${fields}`, expect: [404] });
-    if (answer.status !== 404) return parsed(answer) as GcsObject;
+    if (answer.status !== 404) return this.parsed(key, answer) as GcsObject;
     await this.assertThere(options);
     return undefined;
   }
@@ -70,7 +70,7 @@ export class GcsBucket {
     const request: GcsRequest = { method: 'GET', path: `/storage/v1/b/${this.#bucket}/o?${search.toString()}`, expect: [404] };
     const answer = await this.send(key, options, request);
     if (answer.status === 404) throw this.#gone(new GcsHttpError(answer));
-    const { items = [], nextPageToken } = parsed(answer) as { items?: readonly GcsObject[]; nextPageToken?: string };
+    const { items = [], nextPageToken } = this.parsed(key, answer) as { items?: readonly GcsObject[]; nextPageToken?: string };
     return { items, next: nextPageToken === '' ? undefined : nextPageToken };
   }
 
@@ -107,6 +107,16 @@ export class GcsBucket {
     }
   }
 
+  /** The body of an answer; its caller says which of its fields it expects. */
+  parsed(key: string, answer: GcsAnswer): unknown {
+    try {
+      return JSON.parse(answer.body.toString('utf8'));
+    } catch (cause) {
+      // It was done, but the answer about it did not arrive whole.
+      throw gcsError(this.url, key, cause);
+    }
+  }
+
   path(name: string): string {
     return `/storage/v1/b/${this.#bucket}/o/${encodeURIComponent(name)}`;
   }
@@ -130,11 +140,6 @@ const BOUNDARY = 'holdfast-b6f3c1d27a9e4850';
 /** Google's names: an unlocked retention can be lifted by those who have a permission for it, a locked one by nobody. */
 export function retentionMode(lock: LockPolicy | undefined): 'Locked' | 'Unlocked' {
   return lock?.mode === 'compliance' ? 'Locked' : 'Unlocked';
-}
-
-/** The body of an answer; its caller says which of its fields it expects. */
-export function parsed(answer: GcsAnswer): unknown {
-  return JSON.parse(answer.body.toString('utf8'));
 }
 
 function plain({ contentType }: GcsProperties, body: Uint8Array) {

@@ -70,6 +70,7 @@ function answered(answer: GcsAnswer): Meaning {
 
 function unanswered(cause: unknown): Meaning {
   if (cause instanceof DeadlineExceeded) return { type: 'Unavailable', what: cause.message, advice: 'check the endpoint and the network' };
+  if (cause instanceof SyntaxError) return { type: 'Unavailable', what: 'the answer cannot be read', advice: '' };
   const message = errorText(cause, 'message');
   if (/default credentials|metadata.*unavailable|ENOTFOUND metadata/i.test(message)) {
     const advice = 'set keyFile or GOOGLE_APPLICATION_CREDENTIALS, or run gcloud auth application-default login';

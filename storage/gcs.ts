@@ -1,5 +1,5 @@
 import { HoldfastError } from '../contracts/failures.ts';
-import { GcsBucket, parsed, retentionMode, type GcsObject } from './gcs-bucket.ts';
+import { GcsBucket, retentionMode, type GcsObject } from './gcs-bucket.ts';
 import { GcsAccess, gcsEndpoint, type GcsOptions } from './gcs-client.ts';
 import { gcsFailure } from './gcs-errors.ts';
 import { composeLarge } from './gcs-large.ts';
@@ -127,7 +127,7 @@ export class GcsStore implements ObjectStore {
       const path = `${from.path(name)}/rewriteTo${to}?ifGenerationMatch=0${token === '' ? '' : `&rewriteToken=${encodeURIComponent(token)}`}`;
       const headers = { 'content-type': 'application/json' };
       const answer = await this.#bucket.send(key, options, { method: 'POST', path, headers, body });
-      const { done, rewriteToken } = parsed(answer) as { done?: boolean; rewriteToken?: string };
+      const { done, rewriteToken } = this.#bucket.parsed(key, answer) as { done?: boolean; rewriteToken?: string };
       if (done === true) return;
       if (rewriteToken === undefined) throw new HoldfastError('Unavailable', `${this.url}: ${key}: the copy ended before its end`);
       token = rewriteToken;
@@ -159,7 +159,10 @@ export class GcsStore implements ObjectStore {
     if (Number.isNaN(serverTime.getTime())) throw new HoldfastError('Unavailable', `${this.url}: the answer has no date`);
     if (answer.status === 404) await this.#bucket.assertThere(options);
     if (answer.status !== 200) return { serverTime: serverTime.toISOString(), versioning: undefined, objectLock: undefined };
-    const { versioning, objectRetention } = parsed(answer) as { versioning?: { enabled?: boolean }; objectRetention?: { mode?: string } };
+    const { versioning, objectRetention } = this.#bucket.parsed('', answer) as {
+      versioning?: { enabled?: boolean };
+      objectRetention?: { mode?: string };
+    };
     return {
       serverTime: serverTime.toISOString(),
       versioning: versioning?.enabled === true,

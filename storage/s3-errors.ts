@@ -92,6 +92,8 @@ function meaningOf(cause: unknown): Meaning {
   if (known) return known;
   const status = statusOf(cause);
   if (status !== undefined) {
+    // It was done, but the answer about it did not arrive whole.
+    if (status < 300) return { type: 'Unavailable', what: 'the answer cannot be read', advice: '' };
     const what = `the store answered ${status}${name === '' ? '' : ` ${name}`}`;
     const byStatus = BY_STATUS[status];
     if (byStatus) return status === 400 ? { ...byStatus, what } : byStatus;

@@ -1,6 +1,6 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contracts/failures.ts';
 import { assertKey, assertPrefix, isKey } from './keys.ts';
 import type {
@@ -128,6 +128,7 @@ export class S3Store implements ObjectStore {
       const page = await this.#bucket.call(prefix, options, ({ client, sdk }, abortSignal) =>
         client.send(new sdk.ListObjectsV2Command(input), { abortSignal }),
       );
+      assertList(page, `${this.url}: ${prefix}`);
       for (const object of page.Contents ?? []) {
         const key = object.Key?.slice(this.place.prefix.length) ?? '';
         // Some servers name a key twice after several have written it at once.
@@ -203,6 +204,12 @@ export class S3Store implements ObjectStore {
       ContentMD5: contentMd5(body),
     };
   }
+}
+
+/** To the SDK an answer without a body is a list without entries; every real one says at least what it is a list of. */
+function assertList({ IsTruncated, KeyCount, Name }: ListObjectsV2CommandOutput, where: string): void {
+  if (IsTruncated !== undefined || KeyCount !== undefined || Name !== undefined) return;
+  throw new HoldfastError('Unavailable', `${where}: the answer is empty`);
 }
 
 function described(key: string, size: number | undefined, modified: Date | undefined): StoredObject {

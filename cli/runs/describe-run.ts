@@ -5,6 +5,7 @@ import { followOrLeave } from './follow-or-leave.ts';
 import type { RememberedRun } from './orchestration.ts';
 import { progressOf } from './run-views.ts';
 import { uiLink } from './start-run.ts';
+import { waitingFor } from './waiting-for.ts';
 
 export interface Described {
   readonly noun: 'backup' | 'restore';
@@ -24,7 +25,10 @@ export async function describeRun({ orchestrator, handle, description }: Remembe
   const progress = await progressOf(handle);
   const state = going ? 'Running' : description.status.name;
   process.stdout.write(`${noun} "${name}" ${state}${progress ? `, ${progress.step}: ${detailOf(progress)}` : ''}\n`);
-  if (going) return ExitCode.Done;
+  if (going) {
+    for (const reason of await waitingFor(handle)) process.stdout.write(`waiting: ${reason}\n`);
+    return ExitCode.Done;
+  }
   const failure = await handle.result().then(() => undefined, failureOf);
   if (!(failure instanceof RunFailed)) return ExitCode.Failed;
   process.stdout.write(`${failure.message}\n`);

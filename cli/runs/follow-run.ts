@@ -7,8 +7,11 @@ import type { ScheduleProgress } from '../../contracts/schedule.ts';
 import { copyTotalsText } from '../output/copy-text.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { StatusLine } from '../output/status-line.ts';
+import { waitingFor } from './waiting-for.ts';
 
 const POLL_MS = 300;
+/** What a run waits for is asked once in so many polls: it changes slowly. */
+const POLLS_PER_REASON = 7;
 
 /** How following a run ended, other than by its own result. */
 export class StoppedFollowing extends Error {
@@ -54,7 +57,7 @@ export async function followRun(handle: WorkflowHandle, { timeoutMs }: FollowOpt
         }, timeoutMs)
       : undefined;
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const poll = setInterval(() => void showProgress(handle, status), POLL_MS);
+  const poll = setInterval(showProgress(handle, status), POLL_MS);
   try {
     return await Promise.race<unknown>([handle.result(), stop.promise]);
   } catch (error) {
@@ -67,13 +70,24 @@ export async function followRun(handle: WorkflowHandle, { timeoutMs }: FollowOpt
   }
 }
 
-async function showProgress(handle: WorkflowHandle, status: StatusLine): Promise<void> {
-  try {
-    const progress = await handle.query<RunProgress>(QUERY_PROGRESS);
-    status.show(progress.step, detailOf(progress));
-  } catch {
-    // No worker answers just now; the result will come when one does.
-  }
+/** What each poll does. */
+function showProgress(handle: WorkflowHandle, status: StatusLine): () => void {
+  let polls = 0;
+  let waits = { step: '', reasons: [] as readonly string[] };
+  const poll = async (): Promise<void> => {
+    try {
+      polls += 1;
+      const progress = await handle.query<RunProgress>(QUERY_PROGRESS);
+      if (polls % POLLS_PER_REASON === 0) waits = { step: progress.step, reasons: await waitingFor(handle) };
+      // A run that has come to another step does not wait for what it waited for in the one before.
+      const [reason] = waits.step === progress.step ? waits.reasons : [];
+      if (reason === undefined) status.show(progress.step, detailOf(progress));
+      else status.show(`${progress.step}, waiting`, reason);
+    } catch {
+      // No worker answers just now; the result will come when one does.
+    }
+  };
+  return () => void poll();
 }
 
 export type RunProgress = BackupProgress | RestoreProgress | CopyProgress | ScheduleProgress;

@@ -4,6 +4,7 @@ import { QUERY_LOG, QUERY_PROGRESS, type RunLog } from '../../contracts/backup.t
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 import type { Orchestrator } from '../../workers/embedded.ts';
 import type { RunProgress } from './follow-run.ts';
+import { waitingFor } from './waiting-for.ts';
 
 /** A run as Temporal knows it, for lists and descriptions of what the location does not hold (yet). */
 export interface RunView {
@@ -42,7 +43,10 @@ export async function progressOf(handle: WorkflowHandle): Promise<RunProgress | 
   return handle.query<RunProgress>(QUERY_PROGRESS).catch(() => undefined);
 }
 
-/** A run's log from the run itself; undefined when no worker answers. */
+/** A run's log from the run itself, with what it waits for now; undefined when no worker answers. */
 export async function logOf(handle: WorkflowHandle): Promise<RunLog | undefined> {
-  return handle.query<RunLog>(QUERY_LOG).catch(() => undefined);
+  const log = await handle.query<RunLog>(QUERY_LOG).catch(() => undefined);
+  if (!log) return undefined;
+  const time = new Date().toISOString();
+  return [...log, ...(await waitingFor(handle)).map((reason) => ({ time, level: 'warn', message: `waiting: ${reason}` }) as const)];
 }

@@ -1,4 +1,10 @@
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, type ScheduleDescription, type ScheduleOptions } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type ScheduleDescription,
+  type ScheduleOptions,
+  type ScheduleOverlapPolicy,
+} from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { RunScheduleInput } from '../../contracts/schedule.ts';
@@ -29,7 +35,7 @@ export interface KnownSchedule {
     readonly startedAt: string;
   }[];
   readonly running: readonly string[];
-  readonly overlap: string;
+  readonly overlap: NonNullable<ScheduleOverlapPolicy>;
   readonly catchUpSeconds: number;
   readonly jitterSeconds: number;
 }

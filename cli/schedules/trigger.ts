@@ -24,7 +24,8 @@ export async function followTriggered(name: string, options: { readonly wait: bo
     const cluster = { name: input.cluster, access: noted?.access ?? { kubeconfig: '', context: input.cluster } };
     return withOrchestrator(session.configuration, cluster, async (orchestrator) => {
       const before = await findSchedule(orchestrator, name);
-      await onSchedule(orchestrator, name, (handle) => handle.trigger(before.overlap === 'SKIP' ? 'BUFFER_ONE' : undefined));
+      // Said each time: a trigger without a policy would run beside the one that is going on. What somebody asks for waits rather than being skipped.
+      await onSchedule(orchestrator, name, (handle) => handle.trigger(before.overlap === 'SKIP' ? 'BUFFER_ONE' : before.overlap));
       const run = await newRun(orchestrator, before);
       if (orchestrator.embedded) await orchestrator.openRuns.note({ id: run.workflowId, cluster: cluster.name, access: cluster.access });
       const link = uiLink(orchestrator, run.workflowId, run.runId);

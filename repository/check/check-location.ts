@@ -101,16 +101,17 @@ async function checkContent(
 
   const { readData, health, next } = await checkData({ parts, inventory, findings, backups }, options);
   await checkRecords(parts, { findings, records: inventory.records }, options);
-  await checkCondemned(parts, { findings, condemned: inventory.condemned }, options);
+  const lists = await checkCondemned(parts, { findings, condemned: inventory.condemned, witness: remembered }, options);
   reportForeign(findings, url, inventory);
   const seenAt = new Date(options.now()).toISOString();
   const replaced = remembered ? undefined : options.witness;
   // What was seen before and is gone must not be forgotten because it was missed once.
-  const kept = remembered && (chainDenies || filesDeny) ? { ...remembered, nextSeed: next } : undefined;
+  const denied = [chainDenies, filesDeny, lists.setBack].includes(true);
+  const kept = remembered && denied ? { ...remembered, nextSeed: next } : undefined;
   return {
     readData,
     backups: health,
-    witness: replaced ?? kept ?? witnessOf(keys.repositoryId, inventory, { entries, seenAt, nextSeed: next }),
+    witness: replaced ?? kept ?? witnessOf(keys.repositoryId, inventory, { entries, list: lists.newest, seenAt, nextSeed: next }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { KEY_FILES, RECORDS } from '../layout.ts';
-import type { ChainEntry } from '../chain-entries.ts';
+import { lastEntry, type ChainEntry } from '../chain-entries.ts';
 import type { Findings } from './findings.ts';
 import type { Inventory } from './inventory.ts';
 
@@ -20,6 +20,8 @@ const witness = z.object({
   /** Beginnings of the names of records and key files. */
   records: z.array(z.string()),
   keyFiles: z.array(z.string()),
+  /** Number of the newest condemned list, 0 when there was none. */
+  list: z.number().int().nonnegative().default(0),
   /** Where the next sample of packs begins. */
   nextSeed: z.string(),
 });
@@ -66,9 +68,9 @@ export function compareWithWitness(
 export function witnessOf(
   repository: string,
   inventory: Inventory,
-  seen: { readonly entries: readonly ChainEntry[]; readonly seenAt: string; readonly nextSeed: string },
+  seen: { readonly entries: readonly ChainEntry[]; readonly list: number; readonly seenAt: string; readonly nextSeed: string },
 ): Witness {
-  const last = seen.entries.at(-1);
+  const last = lastEntry(seen.entries);
   return {
     repository,
     sequence: last?.sequence ?? 0,
@@ -76,6 +78,7 @@ export function witnessOf(
     seenAt: seen.seenAt,
     records: inventory.records.map((key) => short(key, RECORDS)),
     keyFiles: inventory.keyFiles.map((key) => short(key, KEY_FILES)),
+    list: seen.list,
     nextSeed: seen.nextSeed,
   };
 }

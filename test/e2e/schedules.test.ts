@@ -1,10 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { SCHEMAS } from '../../cli/output/schemas.ts';
+import { scheduleId } from '../../contracts/workflow-ids.ts';
 import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { status } from '../support/fault-rules.ts';
 import { configMap, namespace } from '../support/objects.ts';
 import { TestPlace } from '../support/place.ts';
-import { until } from '../support/raw-api.ts';
+import { kubeconfigAccess, until } from '../support/raw-api.ts';
 
 const NAMESPACE = 'scheduled';
 
@@ -151,5 +155,120 @@ describe('schedules, coverage and copies', () => {
     expect((await hold('backup copy --to copy --wait')).stdout).toContain(': 0 objects copied');
     expect((await hold('restore plan --location copy --from-backup', newest)).stdout).toMatch(/unchanged/);
     expect(await hold('repository check --read-data --location copy')).toMatchObject({ code: 0 });
+  });
+
+  describe('with a run that is held open when the next is due', () => {
+    let api: FaultProxy;
+    let kubeconfig: string;
+
+    beforeAll(async () => {
+      api = await FaultProxy.start({ upstream: await kubeconfigAccess(place.cluster.kubeconfigPath) });
+      kubeconfig = await place.writeKubeconfig({ held: api.url });
+      await place.startWorker({ kubeconfig, contexts: ['held'] });
+    }, 60_000);
+
+    afterAll(() => api.stop());
+
+    /** From now on a backup stands still in the middle: the API server asks to wait, again and again. */
+    const holdOpen = () => {
+      api.rules({ name: 'held', path: /\/configmaps\?/, fault: status(429, { 'retry-after': '1' }) });
+    };
+    const letGo = () => {
+      api.rules();
+    };
+    const heldSince = (before: number) => until('a backup stands still', () => (api.done['held'] ?? 0) > before + 1);
+
+    async function create(name: string, overlap: string, every: string): Promise<void> {
+      const words = `schedule create ${name} -n scheduled --overlap ${overlap} --context held --schedule`.split(' ');
+      expect(await place.run([...words, every], { KUBECONFIG: kubeconfig })).toMatchObject({ code: 0 });
+    }
+
+    /** A server that is busy may need to be asked again. */
+    async function infoOf(name: string) {
+      const handle = (await place.client()).schedule.getHandle(scheduleId(name));
+      const ask = () => handle.describe().then(({ info }) => info);
+      return ask().catch(ask);
+    }
+
+    /** The runs that the schedule has started, oldest first: how each ended, and the name of its backup. */
+    async function runsOf(name: string) {
+      const client = await place.client();
+      const { recentActions } = await infoOf(name);
+      return Promise.all(
+        recentActions.map(async ({ action, scheduledAt }) => {
+          const { workflowId, firstExecutionRunId } = action.workflow;
+          const { status: ended } = await client.workflow.getHandle(workflowId, firstExecutionRunId).describe();
+          const at = scheduledAt
+            .toISOString()
+            .replaceAll(/[-:]|\..*/g, '')
+            .replace('T', '-');
+          return { status: ended.name, backup: `${name}-${at}` };
+        }),
+      );
+    }
+
+    const madeBy = async (name: string) => (await backups()).filter((backup) => backup.startsWith(`${name}-`)).sort();
+
+    it('skip leaves out what is due meanwhile', async () => {
+      holdOpen();
+      await create('skipping', 'skip', '@every 3s');
+      await heldSince(api.done['held'] ?? 0);
+      await until('two more were due', async () => (await infoOf('skipping')).numActionsSkippedOverlap >= 2);
+      expect(await runsOf('skipping')).toMatchObject([{ status: 'RUNNING' }]);
+      expect(await madeBy('skipping')).toEqual([]);
+      expect(await hold('schedule pause skipping')).toMatchObject({ code: 0 });
+      letGo();
+      await until('the run has ended', async () => (await runsOf('skipping'))[0]?.status !== 'RUNNING');
+      const runs = await runsOf('skipping');
+      expect(runs).toMatchObject([{ status: 'COMPLETED' }]);
+      expect(await madeBy('skipping')).toEqual(runs.map(({ backup }) => backup));
+    });
+
+    it('buffer-one lets one wait, and drops a third', async () => {
+      holdOpen();
+      const before = api.done['held'] ?? 0;
+      await create('buffering', 'buffer-one', '@yearly');
+      expect(await hold('schedule trigger buffering')).toMatchObject({ code: 0 });
+      await heldSince(before);
+      const more = [hold('schedule trigger buffering'), delay(1_500).then(() => hold('schedule trigger buffering'))];
+      await until('the third was dropped', async () => (await infoOf('buffering')).numActionsSkippedOverlap >= 1);
+      expect(await runsOf('buffering')).toMatchObject([{ status: 'RUNNING' }]);
+      letGo();
+      for (const { code } of await Promise.all(more)) expect(code).toBe(0);
+      await until('both have ended', async () => {
+        const runs = await runsOf('buffering');
+        return runs.length > 1 && runs.every(({ status: ended }) => ended !== 'RUNNING');
+      });
+      await delay(1_000);
+      const runs = await runsOf('buffering');
+      expect(runs).toMatchObject([{ status: 'COMPLETED' }, { status: 'COMPLETED' }]);
+      expect(await madeBy('buffering')).toEqual(runs.map(({ backup }) => backup));
+    });
+
+    it('cancel ends the one that is going on, with nothing half-made, for the next', async () => {
+      holdOpen();
+      const before = api.done['held'] ?? 0;
+      await create('cancelling', 'cancel', '@yearly');
+      expect(await hold('schedule trigger cancelling')).toMatchObject({ code: 0 });
+      await heldSince(before);
+      const next = hold('schedule trigger cancelling --wait');
+      await until('the first has ended', async () => (await runsOf('cancelling'))[0]?.status !== 'RUNNING');
+      letGo();
+      expect(await next).toMatchObject({ code: 0 });
+      const runs = await runsOf('cancelling');
+      expect(runs).toMatchObject([{ status: 'CANCELLED' }, { status: 'COMPLETED' }]);
+      expect(await madeBy('cancelling')).toEqual([runs[1]?.backup]);
+      expect(await hold(`backup describe ${runs[0]?.backup}`)).toMatchObject({ code: 5, stdout: expect.stringMatching(/cancel/i) });
+      expect(await hold('repository check --read-data')).toMatchObject({ code: 0 });
+    });
+
+    it('catch-up window, jitter and overlap are those of the schedule on the server', async () => {
+      const words = 'schedule create tuned --paused -n scheduled --overlap buffer-one --catch-up 2h --jitter 90s --context held --schedule';
+      expect(await place.run([...words.split(' '), '@every 6h'], { KUBECONFIG: kubeconfig })).toMatchObject({ code: 0 });
+      const client = await place.client();
+      const { policies, spec, state } = await client.schedule.getHandle(scheduleId('tuned')).describe();
+      expect([policies.overlap, policies.catchupWindow, spec.jitter, state.paused]).toEqual(['BUFFER_ONE', 7_200_000, 90_000, true]);
+      expect((await hold('schedule describe tuned')).stdout).toMatch(/buffer/i);
+    });
   });
 });

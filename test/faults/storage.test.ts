@@ -1,41 +1,37 @@
+import { renameSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { BackupProjectResult } from '../../contracts/backup.ts';
-import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
-import { status, type FaultRule } from '../support/fault-rules.ts';
-import { checkInvariants } from '../support/invariants.ts';
-import { TestPlace, type StartedRun } from '../support/place.ts';
+import type { Snapshot } from '../support/canonical.ts';
+import { TestPlace, type RunOutcome } from '../support/place.ts';
 import { openLane, type Lane } from '../support/proxied.ts';
 import { until } from '../support/raw-api.ts';
 import { testSeed } from '../support/seed.ts';
-import { createWorkload } from '../support/workload.ts';
+import { PASSING_FAULTS, StorageTrial, UNHARMED } from '../support/storage-trial.ts';
 
 const NAMESPACE = 'shop';
-const DEADLINE_MS = 120_000;
 
 describe('a storage that fails', () => {
   let place: TestPlace;
-  let expected: Snapshot;
+  let trial: StorageTrial;
   let lane: Lane;
   let hanging: Lane;
-  let patient: { readonly run: StartedRun<BackupProjectResult>; readonly expected: Snapshot };
-  let names = 0;
+  let patient: { readonly ended: Promise<RunOutcome<BackupProjectResult>>; readonly expected: Snapshot };
   const seed = testSeed('a storage that fails');
 
   beforeAll(async () => {
     place = await TestPlace.open({ s3: true });
-    await createWorkload(place, NAMESPACE, { configMaps: 300, secrets: 100 });
-    expected = await takeSnapshot(place.api, [NAMESPACE]);
+    trial = await StorageTrial.open(place, NAMESPACE, { configMaps: 100, secrets: 50 });
     lane = await openLane(place, 'flaky', { seed });
     await place.startWorker({ kubeconfig: lane.kubeconfig, contexts: [lane.name] });
     hanging = await openLane(place, 'hanging');
     await place.startWorker({ kubeconfig: hanging.kubeconfig, contexts: [hanging.name] });
     hanging.storage.rules({ name: 'hung', fault: { kind: 'hang' }, method: 'PUT', path: /\/packs\//, nth: 1 });
     // It takes as long as a request may take; the other tests need not wait for it.
-    const run = await place.startBackup('patient', { cluster: hanging.name, location: hanging.name, namespaces: [NAMESPACE] });
+    const run = await trial.startBackup(hanging);
     await until('a pack hangs', () => hanging.storage.done['hung'] === 1);
-    patient = { run, expected };
+    patient = { ended: run.outcome(), expected: trial.expected };
   }, 240_000);
 
   afterAll(async () => {
@@ -48,112 +44,45 @@ describe('a storage that fails', () => {
     lane.storage.rules();
   });
 
-  /** New content, so that there is something to upload. */
-  async function change(): Promise<void> {
-    names += 1;
-    const configMap = (index: number) => ({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: `config-${String(index).padStart(4, '0')}`, namespace: NAMESPACE },
-    });
-    for (let index = 0; index < 20; index += 1) await place.api.mergePatch(configMap(index), { data: { changed: `by test ${names}` } });
-    expected = await takeSnapshot(place.api, [NAMESPACE]);
-  }
-
-  function backup() {
-    return place.backup(`backup-${names}`, { cluster: lane.name, location: lane.name, namespaces: [NAMESPACE] });
-  }
-
-  const faults: readonly (readonly [string, readonly FaultRule[]])[] = [
-    [
-      'answers 500 or 503 to three requests of ten',
-      [
-        { name: 'bad', fault: status(503), probability: 0.15 },
-        { name: 'bad', fault: status(500), probability: 0.18 },
-      ],
-    ],
-    ['is slow', [{ name: 'bad', fault: { kind: 'delay', ms: 100 } }]],
-    [
-      'resets connections in the middle of answers',
-      [{ name: 'bad', fault: { kind: 'reset-body', afterBytes: 40 }, method: 'GET', probability: 0.3 }],
-    ],
-    ['resets connections before it has heard the request', [{ name: 'bad', fault: { kind: 'reset' }, probability: 0.25 }]],
-    [
-      'sends one wrong byte now and then',
-      [{ name: 'bad', fault: { kind: 'wrong-byte' }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }],
-    ],
-    [
-      'cuts an answer that looks whole',
-      [{ name: 'bad', fault: { kind: 'truncate', afterBytes: 30 }, method: 'GET', path: /\/(packs|index|manifests)\//, first: 1 }],
-    ],
-    [
-      'does it and loses the answer, for every second write',
-      [{ name: 'bad', fault: { kind: 'lose-answer' }, method: 'PUT', probability: 0.5 }],
-    ],
-  ];
-
-  it.each(faults)('that %s: the backup is completed, and it restores', async (_what, rules) => {
-    await change();
-    lane.storage.rules(...rules);
-    const before = lane.storage.done['bad'] ?? 0;
-    const run = await backup();
-    expect(run).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    const restored = await place.restore(`restore-${names}`, {
-      backup: run.name,
-      cluster: lane.name,
-      location: lane.name,
-      namespaceMapping: { [NAMESPACE]: `copy-${names}` },
-    });
-    expect(restored).toMatchObject({ result: { phase: 'Completed', failed: 0, verification: { equal: true } } });
-    expect((lane.storage.done['bad'] ?? 0) - before).toBeGreaterThan(0);
-    const live = [{ expected, namespaces: [`copy-${names}`], options: { rename: { [`copy-${names}`]: NAMESPACE } } }];
-    expect(
-      await checkInvariants({
-        place,
-        location: lane.name,
-        runs: [run, restored],
-        deadlineMs: DEADLINE_MS,
-        captured: { [run.name]: { snapshot: expected } },
-        live,
-      }),
-    ).toEqual([]);
+  it.each(PASSING_FAULTS)('that %s: the backup is completed, and it restores', async (_what, rules) => {
+    await trial.change();
+    const undergone = await trial.undergo(lane, rules(lane.server));
+    expect(undergone).toMatchObject(UNHARMED);
+    expect(undergone.faults).toBeGreaterThan(0);
   });
 
   it('that forbids writing in the middle: the backup ends with what is missing and why, and nothing of it is listed', async () => {
-    await change();
-    lane.storage.rules({
-      name: 'forbidden',
-      fault: status(403, {}, '<Error><Code>AccessDenied</Code><Message>no</Message></Error>'),
-      method: 'PUT',
-      from: 1,
-    });
-    const run = await backup();
+    await trial.change();
+    lane.storage.rules({ name: 'forbidden', fault: lane.server.says.forbidden, method: 'PUT', from: 2 });
+    const run = await trial.backup(lane);
     expect(run.result?.phase).not.toBe('Completed');
     const said = run.failure ?? { type: '', message: run.result?.errors.map(({ message }) => message).join() ?? '' };
     expect(said.message).toMatch(/forbid|denied|403|permit|right/i);
     lane.storage.rules();
-    expect(await checkInvariants({ place, location: lane.name, runs: [run], deadlineMs: DEADLINE_MS })).toEqual([]);
-    const again = await place.backup(`backup-${names}-again`, { cluster: lane.name, location: lane.name, namespaces: [NAMESPACE] });
-    expect(again).toMatchObject({ result: { phase: 'Completed', errors: [] } });
-    expect(
-      await checkInvariants({ place, location: lane.name, runs: [again], captured: { [again.name]: { snapshot: expected } } }),
-    ).toEqual([]);
+    expect(await trial.violations(lane, [run])).toEqual([]);
+    expect(await trial.nextIsWhole(lane)).toEqual([]);
   });
 
-  it('whose bucket is gone: the backup fails and says so', async () => {
-    await change();
-    const buckets = join(place.s3!.folder, 'buckets');
-    await rename(join(buckets, 'backups'), join(buckets, '..', 'hidden'));
-    const run = await backup();
-    await rename(join(buckets, '..', 'hidden'), join(buckets, 'backups'));
+  it('whose bucket vanishes in the middle of a backup: it fails and says so, and the next one is whole', async () => {
+    await trial.change();
+    const bucket = join(place.s3!.folder, 'buckets', 'backups');
+    const hidden = join(place.s3!.folder, 'hidden');
+    const unobserve = lane.storage.onRequest(({ method, path }) => {
+      if (method !== 'PUT' || !path.includes('/packs/')) return;
+      unobserve();
+      renameSync(bucket, hidden);
+    });
+    const run = await trial.backup(lane);
+    await rename(hidden, bucket);
     expect(run.result).toBeUndefined();
     expect(run.failure).toMatchObject({ type: 'LocationGone', message: expect.stringMatching(/bucket|gone|exist/i) });
-    expect(await checkInvariants({ place, location: lane.name, runs: [run], deadlineMs: DEADLINE_MS })).toEqual([]);
+    expect(await trial.violations(lane, [run])).toEqual([]);
+    expect(await trial.nextIsWhole(lane)).toEqual([]);
   });
 
   it('that is gone for a while in the middle of a restore: the restore waits and completes', async () => {
-    await change();
-    const made = await backup();
+    await trial.change();
+    const made = await trial.backup(lane);
     expect(made).toMatchObject({ result: { phase: 'Completed' } });
     lane.storage.rules({ name: 'away', fault: { kind: 'reset' }, path: /\/packs\//, from: 3 });
     const run = await place.startRestore('through-outage', {
@@ -166,15 +95,14 @@ describe('a storage that fails', () => {
     lane.storage.rules();
     const restored = await run.outcome();
     expect(restored).toMatchObject({ result: { phase: 'Completed', failed: 0, verification: { equal: true } } });
-    const live = [{ expected, namespaces: ['outage'], options: { rename: { outage: NAMESPACE } } }];
-    expect(await checkInvariants({ place, location: lane.name, runs: [restored], deadlineMs: DEADLINE_MS, live })).toEqual([]);
+    const live = [{ expected: trial.expected, namespaces: ['outage'], options: { rename: { outage: NAMESPACE } } }];
+    expect(await trial.violations(lane, [restored], { live })).toEqual([]);
   });
 
   it('that never answers one write: the backup gives it up, writes again and is completed', async () => {
-    const run = await patient.run.outcome();
+    const run = await patient.ended;
     expect(run).toMatchObject({ result: { phase: 'Completed', errors: [] } });
     expect(run.elapsedMs).toBeGreaterThan(20_000);
-    const captured = { patient: { snapshot: patient.expected } };
-    expect(await checkInvariants({ place, location: hanging.name, runs: [run], deadlineMs: DEADLINE_MS, captured })).toEqual([]);
+    expect(await trial.violations(hanging, [run], { captured: { [run.name]: { snapshot: patient.expected } } })).toEqual([]);
   });
 });

@@ -88,6 +88,13 @@ describe('the fault proxy', () => {
     expect(Array.from(body).filter((letter, index) => letter !== BODY[index])).toHaveLength(1);
   });
 
+  it('sends an answer in drops', async () => {
+    only({ kind: 'slow-body', pieceBytes: Math.ceil(BODY.length / 3), pauseMs: 60 });
+    const began = performance.now();
+    expect(await ask('/')).toMatchObject({ status: 200, body: BODY });
+    expect(performance.now() - began).toBeGreaterThanOrEqual(170);
+  });
+
   it('lets the server do it and loses the answer', async () => {
     only({ kind: 'lose-answer' });
     await expect(ask('/', 'PUT', 'kept')).rejects.toMatchObject({ code: 'ECONNRESET' });
@@ -106,7 +113,7 @@ describe('the fault proxy', () => {
       return all;
     };
     expect(await statuses('/', 'PUT', 3)).toEqual([200, 500, 200]);
-    expect(await statuses('/?list-type=2', 'GET', 3)).toEqual([501, 501, 200]);
+    expect(await statuses('/?list%2Dtype=2', 'GET', 3)).toEqual([501, 501, 200]);
     expect(proxy.done).toEqual({ 'second put': 1, 'first two lists': 2 });
   });
 

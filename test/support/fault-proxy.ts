@@ -140,6 +140,16 @@ async function relay(answer: IncomingMessage, response: ServerResponse, fault: F
       response.write(body.subarray(0, Math.min(fault.afterBytes, Math.max(0, body.length - 1))), () => response.socket?.resetAndDestroy());
       return;
     }
+    case 'slow-body': {
+      const body = await buffer(answer);
+      response.writeHead(statusCode, answer.headers);
+      for (let sent = 0; sent < body.length && !response.destroyed; sent += fault.pieceBytes) {
+        await delay(fault.pauseMs);
+        response.write(body.subarray(sent, sent + fault.pieceBytes));
+      }
+      response.end();
+      return;
+    }
     case 'truncate': {
       const body = (await buffer(answer)).subarray(0, fault.afterBytes);
       response.writeHead(statusCode, { ...withoutLength(answer.headers), 'content-length': body.length });

@@ -29,6 +29,8 @@ export type Fault =
   | { readonly kind: 'reset' }
   /** The server's answer breaks off in the middle, and the connection with it. */
   | { readonly kind: 'reset-body'; readonly afterBytes: number }
+  /** The server's answer comes in pieces of so many bytes, one after each pause. */
+  | { readonly kind: 'slow-body'; readonly pieceBytes: number; readonly pauseMs: number }
   /** The answer is cut, and its length says that it is whole. */
   | { readonly kind: 'truncate'; readonly afterBytes: number }
   /** One bit of the answer's body is wrong. */
@@ -42,6 +44,7 @@ export interface FaultRule {
   readonly fault: Fault;
   /** All that are given must hold. */
   readonly method?: string;
+  /** Of the path with its query, after percent decoding: stores differ in what they encode. */
   readonly path?: RegExp;
   readonly where?: (request: ProxiedRequest) => boolean;
   /** Only the n-th matching request, from 1. */
@@ -94,7 +97,7 @@ export class FaultScript {
 
 function matches({ method, path, where }: FaultRule, request: ProxiedRequest): boolean {
   if (method !== undefined && method !== request.method) return false;
-  if (path !== undefined && !path.test(request.path)) return false;
+  if (path !== undefined && !path.test(decodeURIComponent(request.path))) return false;
   return where === undefined || where(request);
 }
 
