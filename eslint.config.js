@@ -17,6 +17,7 @@ const FOLDERS = [
   'storage',
   'kubernetes',
   'plugins',
+  'movers',
   'sandbox',
   'workers',
   'cli',
@@ -34,13 +35,26 @@ const RULES = {
   repository: { may: ['contracts', 'domain', OBJECT_STORE_PORT], why: 'the repository reaches stores through the object-store port only.' },
   kubernetes: { may: ['contracts', 'domain'], why: 'the Kubernetes adapter knows contracts and domain only.' },
   plugins: { may: ['contracts', 'domain', CLUSTER_PORT], why: 'plugins reach the cluster through its port only.' },
+  movers: {
+    may: ['contracts', 'domain', CLUSTER_PORT],
+    why: 'movers reach the cluster through its port only, and know nothing of backups.',
+  },
   sandbox: { may: ['contracts'], why: 'the sandbox starts processes and knows nothing of backups.' },
   activities: {
-    may: ['contracts', 'domain', 'repository', OBJECT_STORE_PORT, CLUSTER_PORT, 'kubernetes/readiness.ts', 'plugins/plugin.ts'],
+    may: [
+      'contracts',
+      'domain',
+      'repository',
+      OBJECT_STORE_PORT,
+      CLUSTER_PORT,
+      'kubernetes/readiness.ts',
+      'plugins/plugin.ts',
+      'movers/port.ts',
+    ],
     why: 'activities see ports, never drivers: workers/dependencies.ts constructs the adapters.',
   },
   workers: {
-    may: ['contracts', 'domain', 'workflows', 'activities', 'repository', 'storage', 'kubernetes', 'plugins', 'sandbox'],
+    may: ['contracts', 'domain', 'workflows', 'activities', 'repository', 'storage', 'kubernetes', 'plugins', 'movers', 'sandbox'],
     why: 'workers is the composition root: it knows everything but cli, scripts and test.',
   },
   cli: {

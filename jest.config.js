@@ -19,7 +19,9 @@ const SERVERS = { setupFilesAfterEnv: ['<rootDir>/test/support/patience.js'] };
 
 export default {
   projects: [
-    project('unit', ['{cli,domain,kubernetes,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts']),
+    project('unit', [
+      '{cli,domain,kubernetes,movers,plugins,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts',
+    ]),
     project('workflow', ['{bundle,replay,workflows}/**/*.test.ts'], SERVERS),
     project('integration', ['integration/**/*.test.ts'], SERVERS),
     project('e2e', ['{e2e,faults}/**/*.test.ts'], SERVERS),

@@ -1,5 +1,7 @@
 import type { AfterBackup } from '../contracts/activities.ts';
 import type { Cluster } from '../kubernetes/port.ts';
+import type { Mover, VolumeRepository } from '../movers/port.ts';
+import type { Plugins } from '../plugins/plugin.ts';
 import type { CheckReport, OnProgress } from '../repository/check/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
@@ -23,6 +25,12 @@ export interface ActivityDependencies {
   store(location: string): Promise<ObjectStore>;
   /** Proves that the location of that name holds what was written, also against what was seen of it before on this machine. */
   checkLocation(location: string, request: CheckLocationRequest): Promise<CheckReport>;
+  /** What brings applications into a consistent state. */
+  plugins(): Promise<Plugins>;
+  /** What copies the data of that cluster's volumes. */
+  mover(cluster: string): Promise<Mover>;
+  /** Where the volumes of the cluster with that uid are kept in the location of that name; made when there is none. */
+  volumeRepository(location: string, clusterUid: string, signal: AbortSignal): Promise<VolumeRepository>;
   /** What is to be done in the location of that name after each backup. */
   afterBackup(location: string): Promise<AfterBackup>;
 }

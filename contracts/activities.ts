@@ -2,10 +2,12 @@ import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
 import type { CopyActivities } from './copy.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine } from './outcome.ts';
+import type { QuiesceActivities, QuiesceTask } from './quiesce.ts';
 import type { ResourceType } from './resource.ts';
 import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
 import type { ScheduleActivities } from './schedule.ts';
 import type { Selection } from './selection.ts';
+import type { CapturedVolume, PlannedVolume, RestoredVolume } from './volume.ts';
 
 /** Where a batch of capturing begins: the kinds still to list and, within the first of them, the page to go on with. */
 export interface CaptureCursor {
@@ -142,6 +144,8 @@ export interface RestorePreparation {
   /** The API server's time when the restore began, ISO-8601: what is younger and bears our field manager is this restore's own work. */
   readonly serverTime: string;
   readonly warnings: readonly Issue[];
+  /** Captured volumes of the selection; absent when the restore leaves volumes alone. */
+  readonly volumes?: readonly CapturedVolume[];
   /** Set when parts of the backup cannot be read: what cannot be restored because of it, and their segment ids. */
   readonly errors?: readonly Issue[];
   readonly lostParts?: readonly string[];
@@ -210,4 +214,56 @@ export interface RestoreActivities {
   recordRestore(input: RecordRestoreInput): Promise<void>;
 }
 
-export type HoldfastActivities = BackupActivities & RestoreActivities & CopyActivities & ScheduleActivities;
+export interface VolumePlan {
+  /** uid of the cluster: its volumes are in one restic repository. */
+  readonly clusterUid: string;
+  readonly volumes: readonly PlannedVolume[];
+  /** Applications to be quiesced while volumes are captured. */
+  readonly quiesce: readonly QuiesceTask[];
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+}
+
+export interface CaptureVolumeInput {
+  readonly backup: BackupProjectInput;
+  readonly clusterUid: string;
+  /** Names the run's movers: the same in every attempt. */
+  readonly runId: string;
+  readonly volume: PlannedVolume;
+}
+
+interface RemoveTemporaryInput {
+  readonly cluster: string;
+  readonly runId: string;
+  readonly namespaces: readonly string[];
+}
+
+export interface RestoreVolumeInput {
+  readonly restore: RestoreProjectInput;
+  readonly sequence: number;
+  readonly serverTime: string;
+  readonly runId: string;
+  readonly volume: CapturedVolume;
+}
+
+export interface VolumeActivities {
+  /** Finds the claims that the selection takes, and decides by the policy how each is captured. Writes nothing. */
+  planVolumes(input: BackupProjectInput): Promise<VolumePlan>;
+  /** Snapshots one volume and returns when the snapshot is cut. Safe to repeat: a run has one snapshot of a volume. */
+  takeSnapshot(input: CaptureVolumeInput): Promise<void>;
+  /** Copies the data of one volume to the location, from its snapshot where there is one, or has the snapshot kept. Safe to repeat: what the repository has is not sent again. */
+  captureVolume(input: CaptureVolumeInput): Promise<CapturedVolume>;
+  /** Deletes what a run has made in the cluster for its own use. Safe to repeat. */
+  removeTemporary(input: RemoveTemporaryInput): Promise<void>;
+  /** Makes the snapshot of a volume known to the cluster, for its claim to be made from. Safe to repeat; nothing for volumes without one. */
+  offerSnapshot(input: RestoreVolumeInput): Promise<void>;
+  /** Fills the volume of a claim that this restore made, and compares what is there with what was recorded. */
+  restoreVolume(input: RestoreVolumeInput): Promise<RestoredVolume>;
+}
+
+export type HoldfastActivities = BackupActivities &
+  RestoreActivities &
+  VolumeActivities &
+  QuiesceActivities &
+  CopyActivities &
+  ScheduleActivities;

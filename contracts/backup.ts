@@ -1,6 +1,7 @@
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
 import type { Selection } from './selection.ts';
+import type { CapturedVolume, VolumeRequest, VolumesProgress } from './volume.ts';
 
 /** Input of the workflow `backupProject`. Names only: credentials and keys are found by the worker. */
 export interface BackupProjectInput {
@@ -15,6 +16,8 @@ export interface BackupProjectInput {
   readonly labels?: Readonly<Record<string, string>>;
   /** Seconds from the backup's completion until retention may remove it. */
   readonly ttlSeconds?: number;
+  /** How the data of volumes is captured; absent: not at all. */
+  readonly volumes?: VolumeRequest;
 }
 
 export interface BackupProjectResult {
@@ -34,6 +37,8 @@ export interface BackupProjectResult {
   readonly steps: readonly StepTiming[];
   /** Locations that have a copy of it now. */
   readonly copies: readonly string[];
+  /** One for each claim that the backup covers; absent when it does not look at volumes. */
+  readonly volumes?: readonly CapturedVolume[];
 }
 
 /** Answer of the query `progress` of a backup. */
@@ -45,6 +50,8 @@ export interface BackupProgress {
   readonly bytesStored: number;
   readonly tasksDone: number;
   readonly tasksTotal: number;
+  /** Absent while no volume is being captured. */
+  readonly volumes?: VolumesProgress;
   readonly warnings: number;
   readonly errors: number;
 }

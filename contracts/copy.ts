@@ -9,7 +9,7 @@ export interface CopyRepositoryInput {
 }
 
 /** Kinds of stored objects, in the order in which they are copied. */
-export const COPY_STAGES = ['packs', 'indexes', 'records', 'keys', 'manifests', 'configuration'] as const;
+export const COPY_STAGES = ['packs', 'volumes', 'indexes', 'records', 'keys', 'manifests', 'configuration'] as const;
 export type CopyStage = (typeof COPY_STAGES)[number];
 
 /** Where a batch begins: after that key ('' at the beginning) of that stage. */

@@ -1,6 +1,7 @@
 import type { Issue, LogLine, StepTiming } from './outcome.ts';
 import type { ResourceType } from './resource.ts';
 import type { Selection } from './selection.ts';
+import type { CapturedVolume } from './volume.ts';
 
 /** The version of the stored format that this code writes; docs/repository-format.md specifies it. */
 export const FORMAT_VERSION = 1;
@@ -22,6 +23,15 @@ export interface CapturedResource {
   readonly bytes: number;
   readonly segments: readonly SegmentRef[];
 }
+
+/** Under this kind a part lists byte streams that plugins have kept, such as dumps: pieces in their order, and the list of the pieces. No objects. */
+export const STREAMS: ResourceType = {
+  group: 'streams.holdfast.dev',
+  version: 'v1',
+  kind: 'Stream',
+  resource: 'streams',
+  namespaced: true,
+};
 
 /** What captured objects point at and a backup takes along when cluster resources are `auto`. Names, sorted, each once. */
 export interface CapturedReferences {
@@ -105,6 +115,8 @@ export interface BackupManifest {
   readonly labels?: Readonly<Record<string, string>>;
   /** ISO-8601: from then on retention may remove it. */
   readonly expiresAt?: string;
+  /** One for each claim that the backup covers; absent when it did not look at volumes. */
+  readonly volumes?: readonly CapturedVolume[];
 }
 
 /** An entry of the chain that says that recovery points were removed on purpose. */

@@ -1,6 +1,7 @@
 import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
 import type { ObjectId } from './resource.ts';
 import type { Selection } from './selection.ts';
+import type { RestoredVolume, VolumeRestoreRequest, VolumesProgress } from './volume.ts';
 
 /** What happens to an object that the cluster already has and that differs from the backup. */
 export const ConflictPolicy = {
@@ -54,6 +55,8 @@ export interface RestoreOptions {
   readonly allow: readonly Allowance[];
   /** How long a wave may wait for what the next one depends on, in milliseconds. */
   readonly readinessTimeoutMs: number;
+  /** How the data of volumes is restored; absent: not at all. */
+  readonly volumes?: VolumeRestoreRequest;
 }
 
 /** Input of the workflow `restoreProject`. */
@@ -105,6 +108,8 @@ export interface RestoreProjectResult {
   readonly counts: ActionCounts;
   readonly failed: number;
   readonly verification: VerificationReport;
+  /** One for each captured volume of the selection; absent when the restore left volumes alone. */
+  readonly volumes?: readonly RestoredVolume[];
   readonly warnings: readonly Issue[];
   readonly errors: readonly Issue[];
   readonly startedAt: string;
@@ -120,6 +125,8 @@ export interface RestoreProgress {
   readonly waves: number;
   readonly objectsDone: number;
   readonly objectsTotal: number;
+  /** Absent while no volume is being restored. */
+  readonly volumes?: VolumesProgress;
   readonly warnings: number;
   readonly errors: number;
 }

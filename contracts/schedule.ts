@@ -2,6 +2,7 @@ import type { BackupProjectResult } from './backup.ts';
 import type { Issue, RunPhase, StepTiming } from './outcome.ts';
 import type { RetentionPolicy } from './retention.ts';
 import type { Selection } from './selection.ts';
+import type { VolumeRequest } from './volume.ts';
 
 /** What a schedule does each time: the input of the workflow `runSchedule`, kept by Temporal with the schedule. */
 export interface RunScheduleInput {
@@ -23,6 +24,8 @@ export interface ScheduledBackup {
   readonly selection: Selection;
   readonly labels: Readonly<Record<string, string>>;
   readonly ttlSeconds?: number;
+  /** How the data of volumes is captured; absent: not at all. */
+  readonly volumes?: VolumeRequest;
   /** Applied after each good backup; absent: nothing is removed. */
   readonly retention?: RetentionPolicy;
 }

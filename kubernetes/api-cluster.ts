@@ -4,15 +4,30 @@ import type { ObjectRef } from '../contracts/resource.ts';
 import { parseLossless, stringifyLossless } from '../domain/json/lossless.ts';
 import { isObject, textAt } from '../domain/resource/fields.ts';
 import { discover } from './discovery.ts';
+import { exec } from './exec.ts';
 import type { WireAnswer } from './exchange.ts';
 import { refusedFailure } from './failures.ts';
 import { HttpClient, type ApiRequest, type HttpClientOptions } from './http-client.ts';
 import { loadClusterAccess } from './kube-config.ts';
 import { splitList } from './list-splitter.ts';
 import { listPage } from './lists.ts';
+import { logs } from './logs.ts';
 import { describe, subjectOf, type Operation } from './operation.ts';
 import { collectionPath, objectPath, withQuery, type Query } from './paths.ts';
-import type { CallOptions, Cluster, Discovery, ListPage, ListRequest, RawObject, WatchEvent, WatchRequest, WriteOptions } from './port.ts';
+import type {
+  CallOptions,
+  Cluster,
+  Discovery,
+  ExecRequest,
+  ExecResult,
+  ListPage,
+  ListRequest,
+  LogsRequest,
+  RawObject,
+  WatchEvent,
+  WatchRequest,
+  WriteOptions,
+} from './port.ts';
 import { watch } from './watch.ts';
 import { yamlSafe } from './yaml-safe.ts';
 
@@ -114,6 +129,14 @@ class ApiCluster implements Cluster {
 
   watch(request: WatchRequest, options: CallOptions = {}): AsyncIterable<WatchEvent> {
     return watch(this.#client, this.name, { ...request, ...options });
+  }
+
+  async exec(request: ExecRequest, options: CallOptions = {}): Promise<ExecResult> {
+    return exec(this.#client, this.name, { ...request, ...options });
+  }
+
+  logs(request: LogsRequest, options: CallOptions = {}): AsyncIterable<string> {
+    return logs(this.#client, this.name, { ...request, ...options });
   }
 
   async close(): Promise<void> {

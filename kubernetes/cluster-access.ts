@@ -7,6 +7,8 @@ export interface ClusterAccess {
   readonly namespace: string;
   /** As the kubeconfig has it; '' for none. */
   readonly proxyUrl: string;
+  /** The folder of this machine below which `hostPath` and `local` volumes of the cluster may be read and written; '' for none. */
+  readonly localVolumes: string;
   /** The credentials of now: cached for some seconds, then read again, so that rotated files and expired tokens are followed. */
   credentials(): Promise<Credentials>;
   /** Forgets what is cached: files are read, and credential plugins run, anew. */

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 /** One request as it goes over the wire. */
@@ -7,12 +8,16 @@ export interface WireRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: string | undefined;
+  /** Protocol to leave HTTP for. */
+  readonly upgrade?: string;
 }
 
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+  /** The connection, when the server agreed to the upgrade (status 101). The caller's: to be destroyed in every case. */
+  readonly socket?: Duplex;
 }
 
 export interface ExchangeLimits {
@@ -61,6 +66,8 @@ export async function exchange(
   });
 }
 
+type UpgradeArguments = Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>;
+
 interface Outcome {
   readonly resolve: (answer: WireAnswer) => void;
   readonly reject: (error: unknown) => void;
@@ -89,6 +96,11 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#settled) controller.abort(new Error('nobody waits for this request any more'));
+  }
+
+  onRequestUpgrade(...[, status, headers, socket]: UpgradeArguments): void {
+    if (this.#settle()) this.#outcome.resolve({ status, headers, body: Buffer.alloc(0), socket });
+    else socket.destroy();
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: WireAnswer['headers']): void {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { AdaptiveLimit, type LoadSignal } from './adaptive-limit.ts';
@@ -18,6 +19,8 @@ export interface ApiRequest {
   readonly accept?: string;
   readonly operation: Operation;
   readonly signal?: AbortSignal | undefined;
+  /** Leaves HTTP for this protocol, with these headers; for `HttpClient.upgrade`. */
+  readonly upgrade?: { readonly protocol: string; readonly headers: Readonly<Record<string, string>> };
 }
 
 export interface HttpClientOptions {
@@ -51,6 +54,7 @@ export class HttpClient {
   readonly #reads = new AdaptiveLimit();
   readonly #writes = new AdaptiveLimit();
   #connections: { readonly dispatcher: Dispatcher; readonly tls: Credentials['tls'] } | undefined;
+  readonly #sockets = new Set<Duplex>();
   #credentialsAge = 0;
   #answered = false;
 
@@ -95,8 +99,24 @@ export class HttpClient {
     return open();
   }
 
+  /**
+   * Asks once to leave HTTP; again only after a 401, which was not executed. The answer has a `socket` when the server agreed. It counts
+   * against no limit from then on, and lives until it is destroyed or the client is closed.
+   */
+  async upgrade(request: ApiRequest): Promise<WireAnswer> {
+    const outcome = await this.#attempt(request);
+    if (!('answer' in outcome)) throw lostFailure(request.operation, outcome.error);
+    const { socket } = outcome.answer;
+    if (socket) {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    }
+    return outcome.answer;
+  }
+
   /** Ends every request that is under way. */
   async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     await this.#connections?.dispatcher.destroy();
   }
 
@@ -156,9 +176,12 @@ export class HttpClient {
       'user-agent': 'holdfast',
       ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
       ...credentials.headers,
+      ...request.upgrade?.headers,
     };
     const path = this.#server.pathname.replace(/\/$/, '') + request.path;
-    return { wire: { method: request.method, path, headers, body: request.body }, dispatcher: this.#dispatcherFor(credentials.tls) };
+    const upgrade = request.upgrade ? { upgrade: request.upgrade.protocol } : {};
+    const wire = { method: request.method, path, headers, body: request.body, ...upgrade };
+    return { wire, dispatcher: this.#dispatcherFor(credentials.tls) };
   }
 
   #dispatcherFor(tls: Credentials['tls']): Dispatcher {

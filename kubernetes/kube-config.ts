@@ -1,9 +1,13 @@
+import { isAbsolute } from 'node:path';
 import type { ClusterAccess, Credentials } from './cluster-access.ts';
 import { credentialsOf, type DatedCredentials } from './credentials.ts';
 import { pickContext, type KubeconfigContext } from './kubeconfig-context.ts';
 import { readKubeconfig } from './kubeconfig-document.ts';
 import { findKubeconfig } from './kubeconfig-files.ts';
 import { SERVICE_ACCOUNT_FOLDER, serviceAccountKubeconfig } from './service-account.ts';
+
+/** Name of the extension; its object has `folder`. */
+const LOCAL_VOLUMES = 'holdfast.dev/local-volumes';
 
 /** Which cluster, as whom. */
 export interface AccessOptions {
@@ -38,7 +42,15 @@ export async function loadClusterAccess(options: AccessOptions): Promise<Cluster
     read = undefined;
   };
   const { contextName, namespace, cluster } = context;
-  return { contextName, server: cluster.server, namespace, proxyUrl: cluster['proxy-url'], credentials, refresh };
+  return {
+    contextName,
+    server: cluster.server,
+    namespace,
+    proxyUrl: cluster['proxy-url'],
+    localVolumes: localVolumes(cluster),
+    credentials,
+    refresh,
+  };
 }
 
 async function loadContext(options: AccessOptions): Promise<KubeconfigContext> {
@@ -49,6 +61,16 @@ async function loadContext(options: AccessOptions): Promise<KubeconfigContext> {
   }
   const configs = await Promise.all(source.files.map(readKubeconfig));
   return pickContext({ configs, where: source.files.join(', ') }, options.context);
+}
+
+/**
+ * The folder that whoever wrote the kubeconfig gives free, as an extension of the cluster: a sandbox without nodes keeps its volumes there. What is no absolute
+ * path is none.
+ */
+function localVolumes({ extensions }: KubeconfigContext['cluster']): string {
+  const { extension } = extensions.find(({ name }) => name === LOCAL_VOLUMES) ?? {};
+  const folder = typeof extension === 'object' && extension !== null && 'folder' in extension ? extension.folder : undefined;
+  return typeof folder === 'string' && isAbsolute(folder) ? folder : '';
 }
 
 interface CachedCredentials {

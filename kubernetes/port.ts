@@ -29,6 +29,16 @@ export interface Cluster {
   delete(ref: ObjectRef, options?: CallOptions & { readonly uid?: string }): Promise<void>;
   /** Events from `fromRevision` on until `signal`, a 410 (`Conflict`) or the caller stops; reconnects by itself, ends half-open connections. */
   watch(request: WatchRequest, options?: CallOptions): AsyncIterable<WatchEvent>;
+  /**
+   * Runs a command in a running container. Whatever the command's exit code, it is a result. `NotFound` when pod or container is gone,
+   * `Unavailable` when the connection is lost: the command may then have run, or run still. Not repeated by itself.
+   */
+  exec(request: ExecRequest, options?: CallOptions): Promise<ExecResult>;
+  /**
+   * Lines of a container's log; with `follow` until the container ends. `NotFound` when there is no such container, `Unavailable` when the
+   * connection is lost. A kubelet that restarts ends the log too: look at the pod before taking the end for the container's.
+   */
+  logs(request: LogsRequest, options?: CallOptions): AsyncIterable<string>;
   close(): Promise<void>;
 }
 
@@ -80,6 +90,43 @@ export interface WatchRequest {
   readonly namespace: string;
   readonly labelSelector: string;
   readonly fromRevision: string;
+}
+
+export interface ExecRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  /** '' for the pod's first. */
+  readonly container: string;
+  /** Program and arguments; no shell takes part. */
+  readonly command: readonly string[];
+  /**
+   * Read as fast as the command takes it. Its end reaches the command with API servers from 1.30 on; older ones keep the command's input
+   * open, so that it must know by itself when to end.
+   */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Gets the output in place of `ExecResult.stdout`; the command waits while it is at work. What it throws ends the call. */
+  readonly onStdout?: (chunk: Buffer) => void | Promise<void>;
+}
+
+export interface ExecResult {
+  /** 127 when the container has no such program. */
+  readonly exitCode: number;
+  /** UTF-8, the last 64 KiB; '' with `onStdout`. */
+  readonly stdout: string;
+  /** UTF-8, the last 64 KiB. */
+  readonly stderr: string;
+}
+
+export interface LogsRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  /** '' for the pod's first. */
+  readonly container: string;
+  readonly follow: boolean;
+  /** ISO-8601: lines since then. */
+  readonly sinceTime?: string;
+  /** Begin so many lines before the end. */
+  readonly tailLines?: number;
 }
 
 export interface WatchEvent {

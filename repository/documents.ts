@@ -9,6 +9,7 @@ import type {
   Manifest,
 } from '../contracts/manifest.ts';
 import { damaged, newerFormat } from './failures.ts';
+import { capturedVolume } from './volume-document.ts';
 
 /**
  * The shapes of the repository's own JSON documents. They are authentic when they come here, so this guards against mistakes of writers,
@@ -61,6 +62,7 @@ const backup = z.object({
   schedule: text.exactOptional(),
   labels: z.record(text, text).exactOptional(),
   expiresAt: text.exactOptional(),
+  volumes: z.array(capturedVolume).exactOptional(),
 }) satisfies z.ZodType<BackupManifest>;
 
 const deletion = z.object({

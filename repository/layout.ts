@@ -6,6 +6,8 @@ export const INDEXES = 'index/';
 export const MANIFESTS = 'manifests/';
 export const RECORDS = 'records/';
 export const CONDEMNED = 'condemned/';
+/** Below it, in a folder for each cluster, are the restic repositories of volumes: restic's own files, which only restic writes and reads. */
+export const VOLUMES = 'volumes/';
 
 const LAST_SEQUENCE = 99_999_999;
 

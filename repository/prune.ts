@@ -4,7 +4,7 @@ import { applyRetention, type RecoveryPoint, type RetentionDecision } from '../d
 import { SelectorError } from '../domain/selection/label-selector-parser.ts';
 import { matchesLabels, parseLabelSelector } from '../domain/selection/label-selector.ts';
 import type { CallOptions } from '../storage/object-store.ts';
-import { deletedSequences, liveBackups, type BackupEntry, type ChainEntry } from './chain-entries.ts';
+import { type BackupEntry, type ChainEntry, deletedSequences, lastEntry, liveBackups } from './chain-entries.ts';
 import type { LockedManifest } from './deletion.ts';
 import type { Repository } from './repository.ts';
 
@@ -96,6 +96,6 @@ function recoveryPoint({ sequence, manifest, held, holdReason }: BackupEntry, do
 function unreadableSequences(entries: readonly ChainEntry[]): number[] {
   const readable = new Set(entries.filter(({ content }) => 'manifest' in content).map(({ sequence }) => sequence));
   const deleted = deletedSequences(entries);
-  const last = entries.at(-1)?.sequence ?? 0;
+  const last = lastEntry(entries)?.sequence ?? 0;
   return Array.from({ length: last }, (_, index) => index + 1).filter((sequence) => !readable.has(sequence) && !deleted.has(sequence));
 }

@@ -18,6 +18,8 @@ export interface Identity {
   /** Kubernetes reads it as the user's group. */
   readonly organization?: string;
   readonly usage: 'client' | 'server' | 'both';
+  /** Of a server: IPv4 addresses and DNS names besides 127.0.0.1 and localhost. */
+  readonly alsoKnownAs?: { readonly addresses: readonly string[]; readonly names: readonly string[] };
 }
 
 /** A sandbox is kept for as long as somebody likes; its keys never leave the machine. */
@@ -61,7 +63,7 @@ export function issue(authority: Authority, identity: Identity): Credential {
     extension('2.5.29.15', true, bitString(Buffer.of(0b1000_0000), 7)),
     extension('2.5.29.37', false, sequence(...purposes)),
     extension('2.5.29.35', false, sequence(tagged(0, 'primitive', keyId(createPublicKey(authority.certificate))))),
-    ...(identity.usage === 'client' ? [] : [extension('2.5.29.17', false, loopbackNames())]),
+    ...(identity.usage === 'client' ? [] : [extension('2.5.29.17', false, serverNames(identity))]),
   ];
   const names = { issuer: distinguishedName({ commonName: authority.name }), subject: distinguishedName(identity) };
   return { certificate: signed({ ...names, publicKey, extensions }, createPrivateKey(authority.key)), key: keys.privateKey };
@@ -105,9 +107,13 @@ function extension(type: string, critical: boolean, value: Buffer): Buffer {
   return sequence(objectIdentifier(type), ...(critical ? [boolean(true)] : []), octetString(value));
 }
 
-/** The only names that a sandbox's servers are reached by. */
-function loopbackNames(): Buffer {
-  return sequence(tagged(2, 'primitive', Buffer.from('localhost', 'ascii')), tagged(7, 'primitive', Buffer.of(127, 0, 0, 1)));
+/** The names that a sandbox's server is reached by. */
+function serverNames({ alsoKnownAs }: Identity): Buffer {
+  const names = ['localhost', ...(alsoKnownAs?.names ?? [])].map((name) => tagged(2, 'primitive', Buffer.from(name, 'ascii')));
+  const addresses = ['127.0.0.1', ...(alsoKnownAs?.addresses ?? [])].map((address) =>
+    tagged(7, 'primitive', Buffer.from(address.split('.').map(Number))),
+  );
+  return sequence(...names, ...addresses);
 }
 
 function keyId(publicKey: KeyObject): Buffer {

@@ -71,7 +71,11 @@ export function apiServer({ paths, keys, ports, binary }: ControlPlaneParts): Se
       `--service-account-key-file=${keys.serviceAccountPublicKey}`,
       `--service-account-signing-key-file=${keys.serviceAccountKey}`,
       '--service-cluster-ip-range=10.96.0.0/16',
-      '--authorization-mode=RBAC',
+      '--authorization-mode=Node,RBAC',
+      // For the node that a sandbox may have; kubelet makes its own certificate, and the way to it does not leave the machine.
+      `--kubelet-client-certificate=${keys.kubeletClient.certificate}`,
+      `--kubelet-client-key=${keys.kubeletClient.key}`,
+      '--kubelet-preferred-address-types=InternalIP',
       '--anonymous-auth=false',
       '--allow-privileged=true',
       '--endpoint-reconciler-type=none',

@@ -12,6 +12,8 @@ import { resolveTools } from './resolve-tools.ts';
 import { sandboxKeys } from './sandbox-keys.ts';
 import { sandboxPaths, stateFolder } from './state-folder.ts';
 import type { SandboxPaths } from './state-folder.ts';
+import { requireMachine, startNode } from './node/start-node.ts';
+import { NODE_NAME, readNodePlace } from './node/node-place.ts';
 import { startTemporal, temporalStatus } from './temporal-server.ts';
 import type { Progress } from './tool-progress.ts';
 
@@ -23,6 +25,10 @@ export interface UpOptions {
   readonly progress?: Progress | undefined;
   /** Also start a Temporal server with its web pages. */
   readonly withTemporal?: boolean;
+  /** Also start a node, for pods: Linux and root only. A sandbox that has one keeps it until `down`. */
+  readonly withNode?: boolean;
+  /** Install the Debian packages that a node needs and this machine lacks. */
+  readonly installPackages?: boolean;
   /** `until-down` (default) outlives us; `process` ends with us, however we end. */
   readonly lifetime?: 'until-down' | 'process';
   /** Default: the user's, see state-folder.ts. */
@@ -41,6 +47,15 @@ export interface Sandbox {
   /** `host:port`; absent without Temporal. */
   readonly temporalAddress?: string;
   readonly temporalUi?: string;
+  /** Absent without a node. */
+  readonly node?: SandboxNode;
+}
+
+interface SandboxNode {
+  readonly name: string;
+  readonly address: string;
+  /** Where pods reach the servers that listen on this machine's 127.0.0.1. */
+  readonly hostAddress: string;
 }
 
 /**
@@ -68,6 +83,7 @@ export async function upSandbox(options: UpOptions): Promise<Sandbox> {
 export async function describeSandbox(paths: SandboxPaths): Promise<Sandbox> {
   const ports = await readPorts(paths.folder);
   const temporal = await temporalStatus(paths.temporal);
+  const place = await readNodePlace(paths);
   return {
     name: paths.name,
     folder: paths.folder,
@@ -76,6 +92,7 @@ export async function describeSandbox(paths: SandboxPaths): Promise<Sandbox> {
     apiServer: apiServerUrl(ports['kube-apiserver'] ?? 0),
     ...(temporal === undefined ? {} : { temporalAddress: temporal.address }),
     ...(temporal?.uiUrl === undefined ? {} : { temporalUi: temporal.uiUrl }),
+    ...(place === undefined ? {} : { node: { name: NODE_NAME, address: place.nodeAddress, hostAddress: place.hostAddress } }),
   };
 }
 
@@ -112,6 +129,8 @@ async function startOwnTemporal(paths: SandboxPaths, options: UpOptions) {
 
 async function startControlPlane(paths: SandboxPaths, options: UpOptions): Promise<void> {
   const { signal, progress } = options;
+  const withNode = options.withNode === true || (await readNodePlace(paths)) !== undefined;
+  if (withNode) await requireMachine({ install: options.installPackages === true, progress });
   const startedMs = performance.now();
   const running = new Set<string>();
   for (const name of CONTROL_PLANE_SERVERS) {
@@ -125,6 +144,7 @@ async function startControlPlane(paths: SandboxPaths, options: UpOptions): Promi
     await ensureServer(server, signal);
     if (!running.has(server.name)) say(server.name, 'ready');
   }
+  if (withNode) await startNode({ paths, apiServerPort: parts.ports.apiServer, bin: options.bin, progress, signal });
 }
 
 /** Binaries are looked for only when something has to be started. */
@@ -144,7 +164,7 @@ async function controlPlaneParts(paths: SandboxPaths, running: ReadonlySet<strin
 /** The admin's kubeconfig is for users; the controller manager's, whose path is returned, has its own identity. */
 async function writeKubeconfigs({ paths, keys, ports }: ControlPlaneParts): Promise<string> {
   const shared = { context: paths.context, server: apiServerUrl(ports.apiServer), authority: keys.authority };
-  await writeKubeconfig(paths.kubeconfig, { ...shared, ...keys.admin, user: `${paths.context}-admin` });
+  await writeKubeconfig(paths.kubeconfig, { ...shared, ...keys.admin, user: `${paths.context}-admin`, localVolumes: paths.volumes });
   const controllers = join(paths.folder, 'kube-controller-manager.kubeconfig');
   await writeKubeconfig(controllers, { ...shared, ...keys.controllerManager, user: 'system:kube-controller-manager' });
   return controllers;

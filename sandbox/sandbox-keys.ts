@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import { issue, newAuthority, newKeyPair } from './certificates.ts';
 import type { Credential } from './certificates.ts';
+import { API_SERVER_SERVICE, NODE_NAME } from './node/node-place.ts';
 
 /** Paths of one certificate and its key. */
 interface CredentialFiles {
@@ -19,9 +21,16 @@ export interface SandboxKeys {
   readonly apiServer: CredentialFiles;
   readonly admin: CredentialFiles;
   readonly controllerManager: CredentialFiles;
+  readonly scheduler: CredentialFiles;
+  readonly node: CredentialFiles;
+  /** With which the API server comes to kubelet. */
+  readonly kubeletClient: CredentialFiles;
   readonly serviceAccountKey: string;
   readonly serviceAccountPublicKey: string;
 }
+
+/** How pods and their node know the API server. */
+const API_SERVER_NAMES = { addresses: [API_SERVER_SERVICE], names: ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'] };
 
 /**
  * The sandbox's keys; made when it has none. etcd has an authority of its own: being the cluster's admin does not open its store. All of
@@ -30,7 +39,16 @@ export interface SandboxKeys {
 export async function sandboxKeys(sandbox: string): Promise<SandboxKeys> {
   const folder = join(sandbox, 'keys');
   const files = keyFiles(folder);
-  if (await exists(folder)) return files;
+  if (await exists(folder)) {
+    if (await exists(files.kubeletClient.key)) return files;
+    throw new HoldfastError(
+      FailureType.BadInput,
+      `the sandbox in ${sandbox} was made by an earlier Holdfast and lacks keys that this one needs`,
+      {
+        advice: 'remove it with its data: holdfast sandbox down --purge',
+      },
+    );
+  }
   const unfinished = `${folder}.${randomBytes(4).toString('hex')}`;
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   await makeKeys(keyFiles(unfinished));
@@ -48,6 +66,9 @@ function keyFiles(folder: string): SandboxKeys {
     apiServer: pair('kube-apiserver'),
     admin: pair('admin'),
     controllerManager: pair('kube-controller-manager'),
+    scheduler: pair('kube-scheduler'),
+    node: pair('node'),
+    kubeletClient: pair('kubelet-client'),
     serviceAccountKey: join(folder, 'service-account.key'),
     serviceAccountPublicKey: join(folder, 'service-account.pub'),
   };
@@ -64,10 +85,15 @@ async function makeKeys(files: SandboxKeys): Promise<void> {
   await save(files.serviceAccountPublicKey, serviceAccounts.publicKey);
   await saveCredential(files.etcdServer, issue(etcd, { commonName: 'etcd', usage: 'both' }));
   await saveCredential(files.etcdClient, issue(etcd, { commonName: 'kube-apiserver', usage: 'client' }));
-  await saveCredential(files.apiServer, issue(cluster, { commonName: 'kube-apiserver', usage: 'server' }));
+  await saveCredential(files.apiServer, issue(cluster, { commonName: 'kube-apiserver', usage: 'server', alsoKnownAs: API_SERVER_NAMES }));
   const admin = { commonName: 'holdfast-admin', organization: 'system:masters', usage: 'client' } as const;
   await saveCredential(files.admin, issue(cluster, admin));
   await saveCredential(files.controllerManager, issue(cluster, { commonName: 'system:kube-controller-manager', usage: 'client' }));
+  await saveCredential(files.scheduler, issue(cluster, { commonName: 'system:kube-scheduler', usage: 'client' }));
+  const node = { commonName: `system:node:${NODE_NAME}`, organization: 'system:nodes', usage: 'client' } as const;
+  await saveCredential(files.node, issue(cluster, node));
+  const kubeletClient = { commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters', usage: 'client' } as const;
+  await saveCredential(files.kubeletClient, issue(cluster, kubeletClient));
 }
 
 async function saveCredential(files: CredentialFiles, credential: Credential): Promise<void> {

@@ -6,6 +6,8 @@ import type { Sandbox } from './control-plane.ts';
 import { withLock } from './folder-lock.ts';
 import { clearLeases } from './leases.ts';
 import { awaitStopped, leasesFolder, logFile, runningServer } from './process-keeper.ts';
+import { NODE_SERVERS } from './node/node-servers.ts';
+import { stopNode } from './node/start-node.ts';
 import { sandboxesFolder, sandboxPaths, stateFolder } from './state-folder.ts';
 import type { SandboxPaths } from './state-folder.ts';
 import { stopTemporal } from './temporal-server.ts';
@@ -20,7 +22,7 @@ interface SandboxServer {
 }
 
 export interface SandboxStatus extends Sandbox {
-  /** `broken`: some servers of the control plane run and others do not; `up` mends it. */
+  /** `broken`: some servers of the control plane and the node run and others do not; `up` mends it. */
   readonly state: 'running' | 'broken' | 'stopped';
   readonly servers: readonly SandboxServer[];
 }
@@ -53,7 +55,7 @@ export async function downSandbox(options: NamedSandbox & { readonly purge: bool
   await withLock(paths.lock, { signal: options.signal }, async () => {
     await clearLeases(leasesFolder(paths.folder));
     const servers = CONTROL_PLANE_SERVERS.map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS));
-    await Promise.all([...servers, stopTemporal(paths.temporal)]);
+    await Promise.all([...servers, stopNode(paths), stopTemporal(paths.temporal)]);
     if (options.purge) await rm(paths.folder, { recursive: true, force: true });
   });
 }
@@ -71,11 +73,13 @@ async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): P
 }
 
 async function statusOf(paths: SandboxPaths): Promise<SandboxStatus> {
-  const controlPlane = await Promise.all(CONTROL_PLANE_SERVERS.map((name) => serverStatus(paths.folder, name)));
+  const sandbox = await describeSandbox(paths);
+  const names = [...CONTROL_PLANE_SERVERS, ...(sandbox.node === undefined ? [] : NODE_SERVERS)];
+  const cluster = await Promise.all(names.map((name) => serverStatus(paths.folder, name)));
   const temporal = await serverStatus(paths.temporal, 'temporal');
-  const running = controlPlane.filter((server) => server.running).length;
-  const state = running === 0 ? 'stopped' : running === controlPlane.length ? 'running' : 'broken';
-  return { ...(await describeSandbox(paths)), state, servers: temporal.running ? [...controlPlane, temporal] : controlPlane };
+  const running = cluster.filter((server) => server.running).length;
+  const state = running === 0 ? 'stopped' : running === cluster.length ? 'running' : 'broken';
+  return { ...sandbox, state, servers: temporal.running ? [...cluster, temporal] : cluster };
 }
 
 async function serverStatus(folder: string, name: string): Promise<SandboxServer> {

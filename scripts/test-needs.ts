@@ -8,11 +8,14 @@ const TESTS = fileURLToPath(new URL('../test/', import.meta.url));
 const EVERY_SERVER = join(TESTS, 'support', 'sandbox-env.ts');
 const END_TO_END = join(TESTS, 'e2e');
 const CONTROL_PLANE: readonly ToolName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
-const END_TO_END_TOOLS: readonly ToolName[] = [...CONTROL_PLANE, 'versitygw', 'temporal'];
+const NODE: readonly ToolName[] = [...CONTROL_PLANE, 'kube-scheduler', 'kubelet', 'restic'];
+const NODE_STARTER = /\bstartTestNode\b|\bwithNode: true\b/;
+const END_TO_END_TOOLS: readonly ToolName[] = [...CONTROL_PLANE, 'versitygw', 'temporal', 'restic'];
 
 /** A test that uses one of these functions needs these tools. */
 const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
   [/\b(startTestCluster|upSandbox)\b/, CONTROL_PLANE],
+  [NODE_STARTER, NODE],
   [/\b(startTestS3|startS3)\b/, ['versitygw']],
   [/\b(startTestSecondS3|startSecondS3)\b/, ['rclone']],
   [/\b(startTestGcs|startGcs)\b/, ['fake-gcs-server']],
@@ -28,6 +31,17 @@ export function neededTools(testFile: string): ReadonlySet<ToolName> {
   const text = withImports(testFile, new Set([EVERY_SERVER]));
   const seen = STARTERS.flatMap(([starter, tools]) => (starter.test(text) ? tools : []));
   return new Set([...(testFile.startsWith(`${END_TO_END}/`) ? END_TO_END_TOOLS : []), ...seen]);
+}
+
+/** Whether a test file mounts file systems of its own. */
+export function mountsDisks(testFile: string): boolean {
+  return /\bmountDisk\b/.test(withImports(testFile, new Set([EVERY_SERVER])));
+}
+
+/** What a test file needs of the operating system, by what it and the test code it imports use: a node, and PostgreSQL for an image. */
+export function nodeNeeds(testFile: string): { readonly node: boolean; readonly postgres: boolean } {
+  const text = withImports(testFile, new Set([EVERY_SERVER]));
+  return { node: NODE_STARTER.test(text), postgres: /\b(postgresImage|postgresServer|startPostgres\w*)\b/.test(text) };
 }
 
 function withImports(file: string, seen: Set<string>): string {

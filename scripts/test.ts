@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { resolveTools } from '../sandbox/resolve-tools.ts';
 import type { ToolName } from '../sandbox/tool-catalogue.ts';
 import { runToEnd } from './child-process.ts';
+import { machineGaps } from './test-machine.ts';
 import { neededTools } from './test-needs.ts';
 import { toolNews } from './tool-news.ts';
 
@@ -24,18 +25,23 @@ if (jestArguments.some((argument) => INFORMATION.includes(argument))) process.ex
 else process.exitCode = await runTests();
 
 async function runTests(): Promise<number> {
-  const needs = new Map(listTests().map((file) => [file, neededTools(file)]));
+  const files = listTests();
+  const gaps = await machineGaps(files, say);
+  const impossible = new Set(gaps.flatMap((gap) => gap.files));
+  const needs = new Map(files.filter((file) => !impossible.has(file)).map((file) => [file, neededTools(file)]));
   const missing = await getTools(new Set([...needs.values()].flatMap((tools) => [...tools])));
-  const leftOut = [...needs].filter(([, tools]) => [...tools].some((tool) => missing.has(tool))).map(([file]) => file);
+  const withoutTools = [...needs].filter(([, tools]) => [...tools].some((tool) => missing.has(tool))).map(([file]) => file);
+  const leftOut = [...impossible, ...withoutTools];
   if (leftOut.length === 0) {
-    console.error('npm test: no test is left out on this machine');
+    say('no test is left out on this machine');
     return jest(jestArguments);
   }
-  for (const [tool, reason] of missing) console.error(`npm test: no ${tool}: ${reason}`);
-  console.error(`npm test: left out without them: ${leftOut.map((file) => relative(ROOT, file)).join(', ')}`);
+  for (const [tool, reason] of missing) say(`no ${tool}: ${reason}`);
+  for (const { what, reason } of gaps) say(`no ${what}: ${reason}`);
+  say(`left out without them: ${leftOut.map((file) => relative(ROOT, file)).join(', ')}`);
   if (process.env['CI'] === 'true') {
-    console.error(
-      'npm test: with CI=true nothing may be left out: install Go and Python, or set HOLDFAST_BIN to a folder with the binaries',
+    say(
+      'with CI=true nothing may be left out: run it as root on Debian, and install Go and Python or set HOLDFAST_BIN to a folder with the binaries',
     );
     return 1;
   }
@@ -52,7 +58,7 @@ function listTests(): readonly string[] {
 async function getTools(tools: ReadonlySet<ToolName>): Promise<ReadonlyMap<ToolName, string>> {
   const missing = new Map<ToolName, string>();
   const progress = (event: Parameters<typeof toolNews>[0]) => {
-    console.error(`npm test: ${toolNews(event)}`);
+    say(toolNews(event));
   };
   // Together first, so that what has to be built is built in one go.
   if (await isResolved(resolveTools([...tools], { progress }))) return missing;
@@ -60,6 +66,10 @@ async function getTools(tools: ReadonlySet<ToolName>): Promise<ReadonlyMap<ToolN
     await resolveTools([tool]).catch((error: unknown) => missing.set(tool, error instanceof Error ? error.message : String(error)));
   }
   return missing;
+}
+
+function say(message: string): void {
+  console.error(`npm test: ${message}`);
 }
 
 /** A pattern that matches just this text. */

@@ -39,6 +39,15 @@ export async function s3Credentials(
   return options.profile === undefined ? {} : { profile: options.profile };
 }
 
+/** The keys as they are at this moment, for a program that is given them; undefined where there are none, as for an identity that a pod has by itself. */
+export async function keysNow(options: S3CredentialOptions & { readonly region?: string }): Promise<S3Keys | undefined> {
+  const { credentials } = await s3Credentials(options);
+  if (credentials) return typeof credentials === 'function' ? credentials() : credentials;
+  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+  const { profile } = options;
+  return fromNodeProviderChain(profile === undefined ? {} : { profile })().catch(() => undefined);
+}
+
 /** Of the location itself; undefined for the usual chain, which knows the profile. */
 function ownCredentials({ credentials, credentialsFile, profile }: S3CredentialOptions): Provider | undefined {
   if (typeof credentials === 'function') return async () => renewed(await credentials());

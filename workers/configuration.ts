@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import { Location } from './location-schema.ts';
+import { MoverSettings } from './mover-settings.ts';
 import { SecretSource } from './secret-sources.ts';
 
 export type { Location } from './location-schema.ts';
@@ -20,6 +21,8 @@ const Configuration = z.strictObject({
   locations: z.array(Location).default([]),
   /** Key (32 bytes, base64) that encrypts what goes into the history of a Temporal server of the user's own. */
   payloadKey: SecretSource.optional(),
+  /** The pods that move volume data. */
+  movers: MoverSettings.optional(),
 });
 export type Configuration = z.infer<typeof Configuration>;
 

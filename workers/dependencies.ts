@@ -1,6 +1,7 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import type { BackupPreview } from '../activities/preview/preview-backup.ts';
+import type { AfterBackup } from '../contracts/activities.ts';
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { PlannedObject, RestoreProjectInput } from '../contracts/restore.ts';
@@ -14,6 +15,7 @@ import { findLocation, loadConfiguration, type Configuration, type Location } fr
 import type { CheckRequest } from './check-with-witness.ts';
 import { credentialsOf, type AskSecret } from './location-keys.ts';
 import { checkPlace, connectStore, type StoreUse } from './location-store.ts';
+import { MoverSettings } from './mover-settings.ts';
 import type { StoreCheck } from '../storage/store-check.ts';
 
 export type { StoreCheck } from '../storage/store-check.ts';
@@ -77,7 +79,7 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
     return stores.get(other ? `${location.name}\nmaintenance` : location.name, () => connectStore(location, use));
   };
 
-  const cluster = (name: string): Promise<Cluster> => connected.get(name, () => connectTo(name, clusters.get(name)));
+  const cluster = (name: string): Promise<Cluster> => connected.get(name, () => connectTo(name, accessOf(name, clusters)));
   const repository = async (name: string): Promise<Repository> => {
     const location = await locate(configuration, name);
     const opened = await repositories.get(location.name, async () => openAt(location, await store(name), askSecret));
@@ -115,13 +117,52 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
     },
     checkLocation: async (name, request) =>
       checkAt(await store(name), await credentialsOf(await locate(configuration, name), askSecret), request),
-    afterBackup: async (name) => {
-      const { lock, copyTo = [] } = await locate(configuration, name);
-      return { lockDays: lock?.days ?? 0, copyTo };
-    },
+    ...volumeServices({
+      clusters,
+      cluster,
+      settings: configuration.movers,
+      openAt: async (name) => ({ location: await locate(configuration, name), repository: await repository(name) }),
+    }),
+    afterBackup: async (name) => protectionIn(await locate(configuration, name)),
     close: async () => {
       for (const cluster of await connected.settled()) await cluster.close();
       for (const opened of await stores.settled()) await opened.close();
+    },
+  };
+}
+
+function protectionIn({ lock, copyTo = [] }: Location): AfterBackup {
+  return { lockDays: lock?.days ?? 0, copyTo };
+}
+
+interface VolumeAccess {
+  readonly clusters: ReadonlyMap<string, KubeconfigContext>;
+  readonly cluster: (name: string) => Promise<Cluster>;
+  readonly settings: MoverSettings | undefined;
+  readonly openAt: (name: string) => Promise<{ readonly location: Location; readonly repository: Repository }>;
+}
+
+/** What volumes and the applications on them need. */
+function volumeServices({
+  clusters,
+  cluster,
+  settings,
+  openAt: open,
+}: VolumeAccess): Pick<Services, 'plugins' | 'mover' | 'volumeRepository'> {
+  return {
+    plugins: async () => (await import('./plugins.ts')).workerPlugins(),
+    mover: async (name) => {
+      const { clusterMover } = await import('./cluster-mover.ts');
+      return clusterMover({
+        access: accessOf(name, clusters),
+        cluster: await cluster(name),
+        settings: MoverSettings.parse(settings ?? {}),
+      });
+    },
+    volumeRepository: async (name, clusterUid, signal) => {
+      const { openVolumeRepository } = await import('./volume-repositories.ts');
+      const { location, repository } = await open(name);
+      return openVolumeRepository(location, repository, { clusterUid, signal });
     },
   };
 }
@@ -136,12 +177,15 @@ async function locate(configuration: Configuration, name: string): Promise<Locat
   }
 }
 
-async function connectTo(name: string, access: KubeconfigContext | undefined): Promise<Cluster> {
-  if (!access) {
-    throw new HoldfastError(FailureType.NotFound, `this worker does not serve the cluster "${name}"`, {
-      advice: 'start it with `holdfast worker run --context` for that cluster',
-    });
-  }
+function accessOf(name: string, clusters: ReadonlyMap<string, KubeconfigContext>): KubeconfigContext {
+  const access = clusters.get(name);
+  if (access) return access;
+  throw new HoldfastError(FailureType.NotFound, `this worker does not serve the cluster "${name}"`, {
+    advice: 'start it with `holdfast worker run --context` for that cluster',
+  });
+}
+
+async function connectTo(name: string, access: KubeconfigContext): Promise<Cluster> {
   const { connectCluster } = await import('../kubernetes/api-cluster.ts');
   return connectCluster({ name, kubeconfig: access.kubeconfig, context: access.context });
 }

@@ -11,7 +11,7 @@ export interface StoreUse {
   readonly maintenance?: boolean;
 }
 
-/** Opens a location's place. Secrets of Azure are read now, those of S3 when they are needed and every few minutes from then on. */
+/** Opens a location's place. Secrets of Azure are read now and when they are refused, those of S3 when they are needed and every few minutes. */
 export async function connectStore(location: Location, { maintenance = false }: StoreUse = {}): Promise<ObjectStore> {
   const { openStore } = await import('../storage/open-store.ts');
   return openStore(location.url, await storeOptions(maintenance ? asMaintenance(location) : location));
@@ -38,7 +38,8 @@ function asMaintenance(location: Location): Location {
   return { ...(Object.fromEntries(others) as Location), ...location.maintenance };
 }
 
-async function storeOptions(location: Location): Promise<StoreOptions> {
+/** The options of a location's store, its secrets read. */
+export async function storeOptions(location: Location): Promise<StoreOptions> {
   const { endpoint, caFile, lock, region, forcePathStyle, checksums, conditionalWrites, encryption, kmsKeyId, tags, storageClass } =
     location;
   const { profile, credentialsFile, roleArn, externalId, account, requestTimeoutSeconds } = location;
@@ -48,6 +49,16 @@ async function storeOptions(location: Location): Promise<StoreOptions> {
     requestTimeoutMs: requestTimeoutSeconds === undefined ? undefined : requestTimeoutSeconds * 1000,
     credentials: s3Keys(location),
     keyFile: location.googleKeyFile,
+    connectionString: undefined,
+    accountKey: undefined,
+    sasToken: undefined,
+    ...(await azureSecrets(location)),
+    renewedSecrets: () => azureSecrets(location),
+  });
+}
+
+async function azureSecrets(location: Location): Promise<Pick<StoreOptions, 'connectionString' | 'accountKey' | 'sasToken'>> {
+  return present({
     connectionString: await secretOf(location, 'connectionString'),
     accountKey: await secretOf(location, 'accountKey'),
     sasToken: await secretOf(location, 'sasToken'),

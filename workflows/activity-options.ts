@@ -31,6 +31,32 @@ export const scan: ActivityOptions = {
   retry,
 };
 
+/** Moves the data of one volume, which may be terabytes. One that is cut off goes on with what is stored already. */
+export const moveVolume: ActivityOptions = {
+  startToCloseTimeout: '48h',
+  scheduleToCloseTimeout: '96h',
+  heartbeatTimeout: '6s',
+  retry,
+};
+
+/** Quiesces or releases one application; how long it may take is part of the task. Not tried for long: the application waits meanwhile. */
+export const quiesce: ActivityOptions = {
+  startToCloseTimeout: '1h',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: '6s',
+  retry: { ...retry, maximumAttempts: 5 },
+};
+
+/** Renews the lease of a quiesced application for as long as it is captured. */
+export const hold: ActivityOptions = {
+  startToCloseTimeout: '48h',
+  scheduleToCloseTimeout: '48h',
+  heartbeatTimeout: '6s',
+  retry: { ...retry, maximumInterval: '2s' },
+  // Nobody waits for it to notice: the application would be held for as long.
+  cancellationType: 'TRY_CANCEL',
+};
+
 /** Waits for something in the cluster; how long is part of the activity's input, the limits here only catch a hung worker. */
 export const waitForCluster: ActivityOptions = {
   startToCloseTimeout: '2h',

@@ -8,9 +8,11 @@ import { copyWorkflowId } from '../contracts/workflow-ids.ts';
 import { mergeKinds } from '../domain/backup/captured-kinds.ts';
 import { addSizes, NO_BYTES } from '../domain/backup/sizes.ts';
 import { backupPhase } from '../domain/plan/outcome.ts';
+import { VolumeCapture } from './capture-volumes.ts';
 import { copyRepository } from './copy-repository.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
+import { Quiescence } from './quiescence.ts';
 import { failWithCause, isIssue, orIssue, publishPhase, labelsOf, RunLedger } from './run-ledger.ts';
 
 const { planBackup } = proxyActivities<BackupActivities>(policy.decide);
@@ -36,42 +38,70 @@ interface Captured {
 }
 
 /**
- * The life of one backup: plan, capture every kind at one revision, take along what it needs, read back what was stored, commit. Nothing can
+ * The life of one backup: plan, capture the volumes, capture every kind at one revision, take along what it needs, read back what was stored, commit. Nothing can
  * be seen of it until the commit, which is one create-only write; killed before that, it goes on from the last finished batch.
  */
 export async function backupProject(input: BackupProjectInput): Promise<BackupProjectResult> {
   const ledger = new RunLedger();
   const captured: Captured = { kinds: [], sizes: NO_BYTES, objects: 0, parts: [], tasksDone: 0, tasksTotal: 0 };
+  const quiescence = new Quiescence(input, ledger, ({ part, sizes }) => {
+    captured.parts.push(part);
+    captured.sizes = addSizes(captured.sizes, sizes);
+  });
+  const volumes = new VolumeCapture(input, ledger, quiescence);
   let phase: RunPhase = RunPhase.Running;
-  setHandler(progress, () => progressOf({ ledger, captured, phase }));
+  setHandler(progress, () => progressOf({ ledger, captured, volumes, phase }));
 
   return failWithCause(ledger, async () => {
-    const plan = await ledger.during('plan', () => planBackup(input));
-    ledger.warn(plan.warnings);
-    ledger.fail(plan.errors);
-    ledger.say('info', `${plan.namespaces.length} namespaces at revision ${plan.revision}`);
-
-    await ledger.during('capture', () => captureAll({ input, plan, captured, ledger }));
-    if (plan.followReferences) await ledger.during('capture related', () => captureNeeded({ input, plan, captured, ledger }));
-    await ledger.during('verify', () => verifyStored({ location: input.location, parts: captured.parts, startedAt: ledger.startedAt }));
-
-    phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
-    const result = resultOf({ input, plan, captured, ledger, phase });
-    if (phase === RunPhase.Failed) return finish(result);
-    const { sequence } = await ledger.during('commit', () =>
-      commitBackup({
-        backup: input,
-        runId: workflowInfo().runId,
-        plan: { cluster: plan.cluster, revision: plan.revision, namespaces: plan.namespaces },
-        parts: captured.parts,
-        result,
-        log: ledger.logLines,
-      }),
-    );
-    const copies = await protect({ input, plan, captured, ledger }, sequence);
-    phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
-    return finish({ ...result, ...ledger.account(), phase, sequence, copies });
+    try {
+      const plan = await capture(input, { ledger, captured, volumes, quiescence });
+      phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
+      const result = resultOf({ input, plan, captured, ledger, volumes, phase });
+      if (phase === RunPhase.Failed) return finish(result);
+      const { sequence } = await ledger.during('commit', () =>
+        commitBackup({
+          backup: input,
+          runId: workflowInfo().runId,
+          plan: { cluster: plan.cluster, revision: plan.revision, namespaces: plan.namespaces },
+          parts: captured.parts,
+          result,
+          log: ledger.logLines,
+        }),
+      );
+      const copies = await protect({ input, plan, captured, ledger }, sequence);
+      phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
+      return finish({ ...result, ...ledger.account(), phase, sequence, copies });
+    } finally {
+      await volumes.tidy();
+    }
   });
+}
+
+interface CaptureState {
+  readonly ledger: RunLedger;
+  readonly captured: Captured;
+  readonly volumes: VolumeCapture;
+  readonly quiescence: Quiescence;
+}
+
+/** Everything that the backup is of: cut at one moment, then brought to the location, then read back. */
+async function capture(input: BackupProjectInput, { ledger, captured, volumes, quiescence }: CaptureState): Promise<BackupPlan> {
+  await volumes.plan();
+  const plan = await quiescence.during(volumes.quiesce, async () => {
+    const cut = await ledger.during('plan', () => planBackup(input));
+    ledger.warn(cut.warnings);
+    ledger.fail(cut.errors);
+    ledger.say('info', `${cut.namespaces.length} namespaces at revision ${cut.revision}`);
+    await volumes.cut();
+    await volumes.moveLive();
+    return cut;
+  });
+
+  await ledger.during('capture', () => captureAll({ input, plan, captured, ledger }));
+  if (plan.followReferences) await ledger.during('capture related', () => captureNeeded({ input, plan, captured, ledger }));
+  await volumes.moveSnapshots();
+  await ledger.during('verify', () => verifyStored({ location: input.location, parts: captured.parts, startedAt: ledger.startedAt }));
+  return plan;
 }
 
 interface Run {
@@ -159,7 +189,12 @@ function finish(result: BackupProjectResult): BackupProjectResult {
   return result;
 }
 
-function resultOf({ input, plan, captured, ledger, phase }: Run & { readonly phase: RunPhase }): BackupProjectResult {
+interface Account {
+  readonly volumes: VolumeCapture;
+  readonly phase: RunPhase;
+}
+
+function resultOf({ input, plan, captured, ledger, volumes, phase }: Run & Account): BackupProjectResult {
   return {
     name: input.name,
     phase,
@@ -169,11 +204,12 @@ function resultOf({ input, plan, captured, ledger, phase }: Run & { readonly pha
     kinds: captured.kinds,
     sizes: captured.sizes,
     copies: [],
+    ...(volumes.captured === undefined ? {} : { volumes: volumes.captured }),
     ...ledger.account(),
   };
 }
 
-function progressOf({ ledger, captured, phase }: Pick<Run, 'ledger' | 'captured'> & { readonly phase: RunPhase }): BackupProgress {
+function progressOf({ ledger, captured, volumes, phase }: Pick<Run, 'ledger' | 'captured'> & Account): BackupProgress {
   return {
     phase,
     step: ledger.step,
@@ -182,6 +218,7 @@ function progressOf({ ledger, captured, phase }: Pick<Run, 'ledger' | 'captured'
     bytesStored: captured.sizes.stored,
     tasksDone: captured.tasksDone,
     tasksTotal: captured.tasksTotal,
+    ...(volumes.progress === undefined ? {} : { volumes: volumes.progress }),
     warnings: ledger.warningCount,
     errors: ledger.errorCount,
   };

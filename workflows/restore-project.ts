@@ -5,9 +5,11 @@ import { RunPhase } from '../contracts/outcome.ts';
 import type { ActionCounts, RestoreProgress, RestoreProjectInput, RestoreProjectResult, VerificationReport } from '../contracts/restore.ts';
 import { addCounts, emptyCounts, restorePhase } from '../domain/plan/outcome.ts';
 import { stretches } from '../domain/restore/stretches.ts';
+import { hasClaims, needsVolumes } from '../domain/resource/order.ts';
 import { addReports, NOTHING_COMPARED } from '../domain/restore/reports.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
+import { VolumeRefill } from './refill-volumes.ts';
 import { failWithCause, isIssue, orIssue, publishPhase, RunLedger } from './run-ledger.ts';
 
 const { prepareRestore } = proxyActivities<RestoreActivities>(policy.decide);
@@ -39,15 +41,16 @@ interface Run {
 }
 
 /**
- * The life of one restore: order the backup into waves, apply them one after the other, wait where the next one depends on it, put owner
+ * The life of one restore: order the backup into waves, apply them one after the other, fill the volumes before anything can mount them, wait where the next one depends on it, put owner
  * references back, compare the cluster with the backup, keep the account.
  */
 export async function restoreProject(input: RestoreProjectInput): Promise<RestoreProjectResult> {
   const ledger = new RunLedger();
   const applied: Applied = { counts: emptyCounts(), failed: 0, done: 0, wave: 0, unlinked: [] };
   let prepared: RestorePreparation | undefined;
+  const volumes = new VolumeRefill(input, ledger);
   let phase: RunPhase = RunPhase.Running;
-  setHandler(progress, () => progressOf({ ledger, applied, prepared, phase }));
+  setHandler(progress, () => progressOf({ ledger, applied, volumes, prepared, phase }));
 
   return failWithCause(ledger, async () => {
     prepared = await ledger.during('plan', () => prepareRestore(input));
@@ -56,7 +59,13 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
     ledger.fail(prepared.errors ?? []);
     ledger.say('info', `${prepared.objectCount} objects in ${prepared.waves.length} waves`);
 
-    for (const wave of prepared.waves) await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
+    for (const wave of prepared.waves) {
+      if (hasClaims(wave)) await volumes.offer(prepared);
+      if (needsVolumes(wave)) await volumes.refill(prepared);
+      await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
+    }
+    await volumes.refill(prepared);
+    await volumes.settle(prepared);
     if (applied.unlinked.length > 0) await ledger.during('relink owners', () => relinkAll(run));
     const verification = await ledger.during('verify', () => verifyAll(run));
 
@@ -68,6 +77,7 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
       counts: applied.counts,
       failed: applied.failed,
       verification,
+      ...(volumes.restored === undefined ? {} : { volumes: volumes.restored }),
       ...ledger.account(),
     };
     await ledger.during('record', () => recordRestore({ restore: input, runId: workflowInfo().runId, result, log: ledger.logLines }));
@@ -132,12 +142,13 @@ function placeOf({ input, prepared }: Pick<Run, 'input' | 'prepared'>) {
 
 interface Snapshot {
   readonly ledger: RunLedger;
+  readonly volumes: VolumeRefill;
   readonly applied: Applied;
   readonly prepared: RestorePreparation | undefined;
   readonly phase: RunPhase;
 }
 
-function progressOf({ ledger, applied, prepared, phase }: Snapshot): RestoreProgress {
+function progressOf({ ledger, applied, volumes, prepared, phase }: Snapshot): RestoreProgress {
   return {
     phase,
     step: ledger.step,
@@ -145,6 +156,7 @@ function progressOf({ ledger, applied, prepared, phase }: Snapshot): RestoreProg
     waves: prepared?.waves.length ?? 0,
     objectsDone: applied.done,
     objectsTotal: prepared?.objectCount ?? 0,
+    ...(volumes.progress === undefined ? {} : { volumes: volumes.progress }),
     warnings: ledger.warningCount,
     errors: ledger.errorCount,
   };

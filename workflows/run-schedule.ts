@@ -108,6 +108,7 @@ function oneBackup({ input, name }: Run, action: ScheduledBackup): Promise<Backu
         schedule,
         labels: action.labels,
         ...(action.ttlSeconds === undefined ? {} : { ttlSeconds: action.ttlSeconds }),
+        ...(action.volumes === undefined ? {} : { volumes: action.volumes }),
       },
     ],
     staticSummary: `backup ${name}`,

@@ -1,8 +1,11 @@
 import type { RestorePreparation } from '../../contracts/activities.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { BackupManifest } from '../../contracts/manifest.ts';
 import type { ObjectId } from '../../contracts/resource.ts';
 import { ConflictPolicy, RestoreAction, type RestoreProjectInput } from '../../contracts/restore.ts';
+import type { CapturedVolume } from '../../contracts/volume.ts';
 import { mappingProblems } from '../../domain/plan/mapping.ts';
+import { objectRef, resourceKey } from '../../domain/resource/identity.ts';
 import { batches, wavesOf } from '../../domain/resource/order.ts';
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
@@ -10,7 +13,7 @@ import type { BackupEntry } from '../../repository/chain-entries.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { previewRestore } from '../preview/preview-restore.ts';
-import { openSession, type RestoreSession } from './restore-session.ts';
+import { openSession, readObjects, type RestoreSession } from './restore-session.ts';
 
 /** Objects of one apply activity. */
 const BATCH_OBJECTS = 500;
@@ -36,8 +39,24 @@ export async function prepareRestore(work: RestoreWork, pulse: Pick<Pulse, 'beat
     objectCount: ordered.reduce((sum, { count }) => sum + count, 0),
     serverTime,
     warnings: [],
+    ...(work.restore.options.volumes === undefined ? {} : { volumes: await selectedVolumes(session, entry.manifest) }),
     ...(session.lostParts.length === 0 ? {} : { errors: session.errors, lostParts: session.lostParts }),
   };
+}
+
+/** The captured volumes whose claims the restore takes. */
+async function selectedVolumes(session: RestoreSession, { volumes = [] }: BackupManifest): Promise<readonly CapturedVolume[]> {
+  if (volumes.length === 0) return [];
+  const taken = new Set<string>();
+  const segments = session.ordered.filter(({ type }) => resourceKey(type) === 'persistentvolumeclaims');
+  for await (const objects of readObjects(session.repository, segments)) {
+    for (const { object, type } of objects) {
+      const { namespace, name } = objectRef(object, type);
+      if (session.context.selection.takes(object, type)) taken.add(`${namespace}/${name}`);
+    }
+  }
+  // A claim that had no volume yet had no data either.
+  return volumes.filter(({ namespace, claim, volume }) => volume !== '' && taken.has(`${namespace}/${claim}`));
 }
 
 /** The restore of a backup by its name, checked for what can be seen without a cluster. */

@@ -14,13 +14,12 @@ import { mergeReferences } from '../../domain/resource/references.ts';
 import { compileSelection } from '../../domain/selection/matcher.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { listAll } from '../capture/list-all.ts';
+import { offeredSnapshot } from '../../domain/volume/offered-snapshot.ts';
 import { CapturedNames } from './captured-names.ts';
 import { readCatalogue } from './catalogue.ts';
 import { capturedOf, isLost, LostRun, type LostObject } from './lost-objects.ts';
 import { OwnerDirectory } from './owner-directory.ts';
-
-/** Volumes that are listed at a time. */
-const LIST_PAGE = 500;
 
 /** A captured object at its place. */
 export interface CapturedObject {
@@ -75,13 +74,20 @@ export async function openSession({ cluster, repository, restore, manifest, lost
   const names = new CapturedNames(repository, ordered);
   const owners = new OwnerDirectory({ cluster, names, mapping: restore.options.namespaceMapping, types });
   const volumes = await restoredVolumes(cluster, repository, ordered);
+  const kept = restore.options.volumes === undefined ? new Set() : keptSnapshots(manifest);
   const context: RestoreContext = {
     options: restore.options,
     selection: matcher,
     ownerPresent: (owner, namespace) => owners.present(owner, namespace),
     restoresVolume: (name) => volumes.has(name),
+    snapshotOf: (namespace, claim) => (kept.has(`${namespace}/${claim}`) ? offeredSnapshot(restore.name, { claim }) : ''),
   };
   return { cluster, repository, restore, ordered, context, owners, ...lost };
+}
+
+/** `namespace/claim` of the volumes whose data is a snapshot that the storage system keeps. */
+function keptSnapshots({ volumes = [] }: BackupManifest): ReadonlySet<string> {
+  return new Set(volumes.filter(({ data }) => data?.kind === 'csi').map(({ namespace, claim }) => `${namespace}/${claim}`));
 }
 
 /** Names of the captured volumes that will be there: not those whose storage went with them, unless they still live. */
@@ -101,17 +107,8 @@ async function restoredVolumes(cluster: Cluster, repository: Repository, ordered
     }
   }
   // A volume that cannot be read may live: its claim must keep to it, and not get an empty one.
-  if (lost) for await (const name of liveNames(cluster, lost)) volumes.add(name);
+  if (lost) for (const volume of await listAll(cluster, { type: lost })) volumes.add(textAt(volume, 'metadata', 'name'));
   return volumes;
-}
-
-async function* liveNames(cluster: Cluster, type: ResourceType): AsyncGenerator<string> {
-  let continueToken = '';
-  do {
-    const page = await cluster.listPage({ type, namespace: '', labelSelector: '', limit: LIST_PAGE, exactRevision: '', continueToken });
-    yield* page.items.map(({ object }) => textAt(object, 'metadata', 'name'));
-    ({ continueToken } = page);
-  } while (continueToken !== '');
 }
 
 /** The segments of one batch. */

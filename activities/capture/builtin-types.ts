@@ -16,6 +16,19 @@ export const CUSTOM_RESOURCE_DEFINITIONS = clusterScoped({
   kind: 'CustomResourceDefinition',
   resource: 'customresourcedefinitions',
 });
+export const CLAIMS: ResourceType = {
+  group: '',
+  version: 'v1',
+  kind: 'PersistentVolumeClaim',
+  resource: 'persistentvolumeclaims',
+  namespaced: true,
+};
+export const WORKLOADS: readonly ResourceType[] = [
+  { kind: 'Deployment', resource: 'deployments' },
+  { kind: 'StatefulSet', resource: 'statefulsets' },
+  { kind: 'ReplicaSet', resource: 'replicasets' },
+].map((type) => ({ ...type, group: 'apps', version: 'v1', namespaced: true }));
+export const PODS: ResourceType = { group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true };
 
 function clusterScoped(type: Pick<ResourceType, 'group' | 'kind' | 'resource'>): ResourceType {
   return { ...type, version: 'v1', namespaced: false };

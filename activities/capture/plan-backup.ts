@@ -10,6 +10,7 @@ import { canonicalSelection } from '../../domain/selection/canonical-selection.t
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import { NAMESPACES } from './builtin-types.ts';
+import { listAll } from './list-all.ts';
 
 /** Discovers the cluster, resolves the selection and fixes the revision. Reads only. */
 export async function planBackup(cluster: Cluster, input: BackupProjectInput, signal: AbortSignal): Promise<CapturePlan> {
@@ -54,16 +55,7 @@ function unavailable({ groupVersion, reason }: { readonly groupVersion: string; 
 }
 
 /** Name to uid of every namespace. */
-async function namespaces(cluster: Cluster, signal: AbortSignal): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  let continueToken = '';
-  do {
-    const page = await cluster.listPage(
-      { type: NAMESPACES, namespace: '', labelSelector: '', limit: 1_000, exactRevision: '', continueToken },
-      { signal },
-    );
-    for (const { object } of page.items) found.set(textAt(object, 'metadata', 'name'), textAt(object, 'metadata', 'uid'));
-    ({ continueToken } = page);
-  } while (continueToken !== '');
-  return found;
+async function namespaces(cluster: Cluster, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const all = await listAll(cluster, { type: NAMESPACES }, signal);
+  return new Map(all.map((object) => [textAt(object, 'metadata', 'name'), textAt(object, 'metadata', 'uid')]));
 }

@@ -28,6 +28,7 @@ export async function commitBackup(repository: Repository, input: CommitBackupIn
     log: input.log,
     ...(backup.schedule === undefined ? {} : { schedule: backup.schedule }),
     ...(backup.labels === undefined ? {} : { labels: backup.labels }),
+    ...(result.volumes === undefined ? {} : { volumes: result.volumes }),
     ...(backup.ttlSeconds === undefined ? {} : { expiresAt: after(result.completedAt, backup.ttlSeconds) }),
   };
   const { sequence } = await repository.commit(manifest);

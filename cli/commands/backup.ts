@@ -29,6 +29,7 @@ import { isClientOnly } from '../../workers/embedded.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { undertake } from '../runs/undertake.ts';
 import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
+import { volumeRequestOf, withVolumeCapture, type VolumeCaptureOptions } from '../volumes/volume-options.ts';
 import { addBackupCopy } from './backup-copy.ts';
 import { addBackupDelete } from './backup-delete.ts';
 import { addBackupHolds } from './backup-hold.ts';
@@ -37,7 +38,7 @@ import { addBackupQueries } from './backup-queries.ts';
 import { addBackupVerify } from './backup-verify.ts';
 
 type PlanOptions = ClusterOptions & LocationOptions & OutputOptions & SelectionOptions;
-interface CreateOptions extends PlanOptions {
+interface CreateOptions extends PlanOptions, VolumeCaptureOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly ttl?: string;
   readonly wait: boolean;
@@ -53,7 +54,7 @@ export function backupCommand(program: Command, done: (code: ExitCode) => void):
       await plan(options);
     });
 
-  withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]')))))
+  withVolumeCapture(withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]'))))))
     .description('make a recovery point')
     .option('--labels <key=value>', 'labels to select it by later (comma-separated, repeatable)', labelPairs, {})
     .option('--ttl <time>', 'how long it lives at least, e.g. 720h; then `backup prune` may remove it')
@@ -113,6 +114,7 @@ async function plan(options: PlanOptions): Promise<void> {
 async function create(given: string | undefined, options: CreateOptions): Promise<ExitCode> {
   const name = checkedName('backup', given ?? defaultName('backup', new Date().toISOString()));
   const selection = checkedSelection(options);
+  const volumes = await volumeRequestOf(options);
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
@@ -123,6 +125,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
       selection,
       ...(Object.keys(options.labels).length === 0 ? {} : { labels: options.labels }),
       ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
+      ...(volumes === undefined ? {} : { volumes }),
     };
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);

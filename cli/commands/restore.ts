@@ -33,10 +33,11 @@ import { withOrchestrator } from '../runs/orchestration.ts';
 import { undertake } from '../runs/undertake.ts';
 import { goodBackupOf } from '../schedules/schedule-views.ts';
 import { namedCluster, reachableCluster, withSession, type NamedCluster, type Session } from '../session.ts';
+import { volumeRestoreOf, withVolumeRestore, type VolumeRestoreOptions } from '../volumes/volume-options.ts';
 import { checkedName, checkedSelection } from './backup.ts';
 import { addRestoreQueries } from './restore-queries.ts';
 
-interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions {
+interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, VolumeRestoreOptions {
   readonly fromBackup?: string;
   readonly fromSchedule?: string;
   readonly allowPartiallyFailed: boolean;
@@ -76,7 +77,7 @@ export function restoreCommand(program: Command, done: (code: ExitCode) => void)
 }
 
 function withRestoreOptions(command: Command): Command {
-  return withOutput(withSelection(withLocation(withClusterOptions(command))))
+  return withVolumeRestore(withOutput(withSelection(withLocation(withClusterOptions(command)))))
     .option('--from-backup <name>', 'the backup to restore')
     .option('--from-schedule <name>', 'restore the newest good backup of this schedule')
     .option('--allow-partially-failed', 'with --from-schedule: take a partly failed backup, too, if it is newer', false)
@@ -166,6 +167,7 @@ async function chosenBackup(session: Session, location: string, options: PlanOpt
 function inputOf(name: string, cluster: NamedCluster, options: PlanOptions & { readonly backup: string }): RestoreProjectInput {
   const problems = mappingProblems(options.namespaceMappings);
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
+  const volumes = volumeRestoreOf(options);
   return {
     name,
     backup: options.backup,
@@ -179,6 +181,7 @@ function inputOf(name: string, cluster: NamedCluster, options: PlanOptions & { r
       preserveNodePorts: options.preserveNodeports,
       allow: options.allow,
       readinessTimeoutMs: options.readinessTimeout,
+      ...(volumes === undefined ? {} : { volumes }),
     },
   };
 }

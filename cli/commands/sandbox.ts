@@ -13,6 +13,12 @@ interface NameOption {
   readonly name: string;
 }
 
+interface UpOptions extends NameOption, OutputOptions {
+  readonly temporal: boolean;
+  readonly node: boolean;
+  readonly installPackages: boolean;
+}
+
 export function sandboxCommand(program: Command, done: (code: ExitCode) => void): void {
   const sandbox = program
     .command('sandbox')
@@ -21,7 +27,9 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
   withOutput(named(sandbox.command('up')))
     .description('start it; tools that are not here yet are found, downloaded or built')
     .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
-    .action(async (options: NameOption & OutputOptions & { readonly temporal: boolean }) => {
+    .option('--node', 'with a node that runs pods: containerd and kubelet; Linux and root only', false)
+    .option('--install-packages', 'install the Debian packages that the node needs', false)
+    .action(async (options: UpOptions) => {
       done(await up(options));
     });
   named(sandbox.command('down'))
@@ -39,7 +47,7 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
     });
 }
 
-async function up(options: NameOption & OutputOptions & { readonly temporal: boolean }): Promise<ExitCode> {
+async function up(options: UpOptions): Promise<ExitCode> {
   const status = new StatusLine();
   const started = performance.now();
   const stop = new AbortController();
@@ -51,11 +59,14 @@ async function up(options: NameOption & OutputOptions & { readonly temporal: boo
     const sandbox = await upSandbox({
       name: options.name,
       withTemporal: options.temporal,
+      withNode: options.node,
+      installPackages: options.installPackages,
       progress: toolProgress(status),
       signal: stop.signal,
     });
     status.clear();
     note(`sandbox "${options.name}" is up after ${duration(performance.now() - started)}`);
+    if (sandbox.node !== undefined) note(`pods reach this machine's 127.0.0.1 at ${sandbox.node.hostAddress}`);
     printAnswer(options.output, {
       data: sandbox,
       names: [`sandbox/${options.name}`],

@@ -23,13 +23,15 @@ import { followTriggered } from '../schedules/trigger.ts';
 import { createSchedule, findSchedule, onSchedule, refuseKnownSchedule } from '../schedules/temporal-schedules.ts';
 import { noteUnserved, unservedClusters } from '../schedules/worker-presence.ts';
 import { namedCluster, withSession } from '../session.ts';
+import { volumeRequestOf, withVolumeCapture, type VolumeCaptureOptions } from '../volumes/volume-options.ts';
 import { addScheduleQueries } from './schedule-queries.ts';
 
 type CreateOptions = ClusterOptions &
   LocationOptions &
   OutputOptions &
   RetentionOptions &
-  Omit<DefinitionOptions, 'retention'> & { readonly dryRun: boolean };
+  VolumeCaptureOptions &
+  Omit<DefinitionOptions, 'retention' | 'volumeRequest'> & { readonly dryRun: boolean };
 
 interface BackfillOptions {
   readonly from: string;
@@ -40,7 +42,11 @@ const PREVIEWED_RUNS = 5;
 
 export function scheduleCommand(program: Command, done: (code: ExitCode) => void): void {
   const schedule = program.command('schedule').description('recurring backups and checks, with retention');
-  withOutput(withScheduleOptions(withRetention(withSelection(withLocation(withClusterOptions(schedule.command('create <name>')))))))
+  withOutput(
+    withScheduleOptions(
+      withVolumeCapture(withRetention(withSelection(withLocation(withClusterOptions(schedule.command('create <name>')))))),
+    ),
+  )
     .description('make a recurring backup, or with --check a recurring check of a location')
     .action(async (name: string, options: CreateOptions) => {
       await create(name, options);
@@ -108,7 +114,8 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   const cluster = await namedCluster(options);
   await withSession(async (session) => {
     const place = { cluster: cluster.name, location: session.locationName(options.location) };
-    const definition = defineSchedule(name, place, { ...options, retention: retentionOf(options) });
+    const volumeRequest = await volumeRequestOf(options);
+    const definition = defineSchedule(name, place, { ...options, retention: retentionOf(options), volumeRequest });
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(
         options.output === 'yaml' ? stringify(published(definition)) : `${JSON.stringify(published(definition), null, 2)}\n`,

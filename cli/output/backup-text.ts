@@ -5,6 +5,7 @@ import { resourceKey } from '../../domain/resource/identity.ts';
 import { phase } from './colours.ts';
 import { bytes, count, duration } from './quantities.ts';
 import { table } from './table.ts';
+import { capturedVolumesText } from './volume-text.ts';
 
 /** What a person wants to know right after a backup. */
 export function backupResultText(result: BackupProjectResult): string {
@@ -13,6 +14,7 @@ export function backupResultText(result: BackupProjectResult): string {
   return [
     `backup "${result.name}" ${phase(result.phase)}: ${count(result.objectCount)} objects of ${result.kinds.length} kinds at revision ${result.revision} in ${duration(took)}`,
     `${bytes(sizes.read)} read, ${bytes(sizes.stored)} stored (${count(sizes.newSegments)} new segments, ${count(sizes.knownSegments)} known)`,
+    ...capturedVolumesText(result.volumes),
     ...issueLines(result),
   ].join('\n');
 }
@@ -42,6 +44,7 @@ export function backupDetails(sequence: number, manifest: BackupManifest, wide: 
     `Run:         ${manifest.runId}`,
     '',
     table(['  KIND', 'OBJECTS', 'SIZE', 'REVISION'], kinds),
+    ...capturedVolumesText(manifest.volumes),
     ...(wide ? ['', 'Steps:', ...steps] : []),
     ...issueLines(manifest),
   ].join('\n');

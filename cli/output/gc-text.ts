@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<FileKind, string>> = {
   condemned: 'gc lists',
   keys: 'key files',
   config: 'configuration',
+  volumes: 'volume data',
   foreign: 'other files',
 };
 

@@ -10,6 +10,7 @@ import { phase } from './colours.ts';
 import { objectText } from './diff-text.ts';
 import { count, duration } from './quantities.ts';
 import { table } from './table.ts';
+import { restoredVolumesText } from './volume-text.ts';
 
 /** `12 create, 3 unchanged` */
 export function countsText(counts: ActionCounts): string {
@@ -35,6 +36,7 @@ export function restoreResultText(result: RestoreProjectResult): string {
     ...(verification.differenceCount > verification.differences.length
       ? [`  and ${verification.differenceCount - verification.differences.length} more`]
       : []),
+    ...restoredVolumesText(result.volumes),
     ...issueLines(result),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OUTPUT_FORMATS } from './print.ts';
+import { CapturedVolume, RestoredVolume, VolumeRequest, VolumeRestoreRequest } from './volume-schemas.ts';
 
 /**
  * The shapes of `-o json` and `-o yaml`: part of the command line's contract. docs/schemas holds them as JSON Schema, a test keeps that up to
@@ -54,6 +55,7 @@ const BackupSummary = z.object({
   expiresAt: z.iso.datetime().optional(),
   held: z.boolean(),
   holdReason: z.string(),
+  volumes: z.array(CapturedVolume).optional(),
   ...Account,
 });
 const RestoreOptions = z.object({
@@ -64,6 +66,7 @@ const RestoreOptions = z.object({
   preserveNodePorts: z.boolean(),
   allow: z.array(z.enum(['webhooks', 'cluster-admin', 'privileged', 'foreign-volumes'])),
   readinessTimeoutMs: z.int(),
+  volumes: VolumeRestoreRequest.optional(),
 });
 const RestoreResult = z.object({
   name: z.string(),
@@ -78,6 +81,7 @@ const RestoreResult = z.object({
     differenceCount: z.int(),
     excluded: z.int(),
   }),
+  volumes: z.array(RestoredVolume).optional(),
   steps: z.array(Step),
   ...Account,
 });
@@ -98,7 +102,10 @@ const Affected = z.object({
   reason: z.string(),
 });
 const FileTotal = z.object({ objects: z.int(), bytes: z.int() });
-const Files = z.record(z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'foreign']), FileTotal);
+const Files = z.record(
+  z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'volumes', 'foreign']),
+  FileTotal,
+);
 const Read = z.object({ read: z.int(), total: z.int() });
 const ReadOf = z.object({ read: z.int(), expected: z.int() });
 
@@ -120,6 +127,7 @@ const ScheduledAction = z.union([
     selection: Selection,
     labels: z.record(z.string(), z.string()),
     ttlSeconds: z.int().optional(),
+    volumes: VolumeRequest.optional(),
     retention: RetentionPolicy.optional(),
   }),
   z.object({ type: z.literal('check'), readShare: z.number().min(0).max(1) }),
@@ -169,7 +177,15 @@ export const SCHEMAS = {
     warnings: z.array(Issue),
     errors: z.array(Issue),
   }),
-  'backup-create': z.object({ name: z.string(), cluster: z.string(), location: z.string(), selection: Selection }),
+  'backup-create': z.object({
+    name: z.string(),
+    cluster: z.string(),
+    location: z.string(),
+    selection: Selection,
+    labels: z.record(z.string(), z.string()).optional(),
+    ttlSeconds: z.int().optional(),
+    volumes: VolumeRequest.optional(),
+  }),
   'backup-get': z.object({ location: z.string(), running: z.array(Run), backups: z.array(BackupSummary) }),
   'backup-describe': BackupSummary.extend({ runId: z.string(), selection: Selection, kinds: z.array(Kind), steps: z.array(Step) }),
   'backup-copy': z.object({
@@ -304,7 +320,7 @@ export const SCHEMAS = {
     total: z.object({ objects: z.int(), bytes: z.int() }),
     rows: z.array(
       z.object({
-        kind: z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'foreign']),
+        kind: z.enum(['config', 'keys', 'packs', 'indexes', 'manifests', 'records', 'condemned', 'volumes', 'foreign']),
         fate: z.enum(['needed', 'partly-needed', 'young', 'condemned', 'spare', 'locked', 'foreign', 'deleted']),
         objects: z.int(),
         bytes: z.int(),

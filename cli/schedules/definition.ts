@@ -1,6 +1,7 @@
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { RetentionPolicy } from '../../contracts/retention.ts';
 import type { RunScheduleInput, ScheduledBackup, ScheduledCheck } from '../../contracts/schedule.ts';
+import type { VolumeRequest } from '../../contracts/volume.ts';
 import { nameProblem } from '../../domain/plan/names.ts';
 import { checkPolicy } from '../../domain/retention/policy.ts';
 import { parseSchedule, type ScheduleExpression } from '../../domain/schedule/expression.ts';
@@ -35,6 +36,7 @@ export interface DefinitionOptions extends SelectionOptions {
   readonly retryAfter: string;
   readonly paused: boolean;
   readonly retention: RetentionPolicy;
+  readonly volumeRequest: VolumeRequest | undefined;
 }
 
 /** `-20261122-021500` is added to it for the name of each backup. */
@@ -75,6 +77,7 @@ function backupAction(options: DefinitionOptions): ScheduledBackup {
     type: 'backup',
     selection: checkedSelection(options),
     labels: options.labels,
+    ...(options.volumeRequest === undefined ? {} : { volumes: options.volumeRequest }),
     ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
     // A time to live without rules: retention still removes what has expired.
     ...(retention ? { retention } : options.ttl === undefined ? {} : { retention: {} }),

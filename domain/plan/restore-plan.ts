@@ -4,11 +4,12 @@ import { ConflictPolicy, RestoreAction } from '../../contracts/restore.ts';
 import type { RestoreOptions } from '../../contracts/restore.ts';
 import { compareObjects } from '../resource/compare.ts';
 import { textAt } from '../resource/fields.ts';
-import { objectId } from '../resource/identity.ts';
+import { objectId, resourceKey } from '../resource/identity.ts';
 import { controlledReason } from '../resource/ownership.ts';
 import type { Owner } from '../resource/ownership.ts';
 import { sanitise } from '../resource/sanitise.ts';
 import type { SelectionMatcher } from '../selection/verdict.ts';
+import { madeFrom } from '../volume/offered-snapshot.ts';
 import { mapNamespaces } from './mapping.ts';
 import { neverRestored } from './never-restored.ts';
 import { gateReason } from './policy-gate.ts';
@@ -23,6 +24,8 @@ export interface RestoreContext {
   ownerPresent(owner: Owner, namespace: string): boolean;
   /** Will this persistent volume be in the cluster, so that a claim may name it? Not when it `isProvisionedAnew` and is not live. */
   restoresVolume(name: string): boolean;
+  /** Name of the VolumeSnapshot that a captured claim is made from; '' for a claim that is made empty. */
+  snapshotOf(namespace: string, claim: string): string;
 }
 
 interface PlanRequest {
@@ -53,7 +56,7 @@ export function planObject(request: PlanRequest): ObjectPlan | undefined {
   const settled = planWithoutLive(request);
   if (settled !== LIVE_NEEDED) return settled;
   const { captured, type, live, context } = request;
-  const mapped = mapNamespaces(captured, type, context.options.namespaceMapping);
+  const mapped = fromSnapshot(request, mapNamespaces(captured, type, context.options.namespaceMapping));
   const object = objectId(mapped, type);
   if (live === undefined) {
     if (isProvisionedAnew(captured, type)) return { action: RestoreAction.Omit, object, reason: PROVISIONED_ANEW };
@@ -109,6 +112,13 @@ function refusal({ captured, type, context }: PlanRequest, object: ObjectId): Ob
     restoresNamespace: (namespace) => context.selection.takesNamespace(namespace),
   });
   return reason === '' ? undefined : { action: RestoreAction.Refuse, object, reason };
+}
+
+/** A claim whose data is a kept snapshot is made from it; everything else as it is. */
+function fromSnapshot({ captured, type, context }: PlanRequest, mapped: JsonObject): JsonObject {
+  if (resourceKey(type) !== 'persistentvolumeclaims') return mapped;
+  const snapshot = context.snapshotOf(textAt(captured, 'metadata', 'namespace'), textAt(captured, 'metadata', 'name'));
+  return snapshot === '' ? mapped : madeFrom(mapped, snapshot);
 }
 
 function desiredState({ type, context }: PlanRequest, mapped: JsonObject): JsonObject {

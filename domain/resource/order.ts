@@ -1,5 +1,5 @@
 import type { RestoreBatch, RestoreWave } from '../../contracts/activities.ts';
-import type { CapturePart, CapturedResource } from '../../contracts/manifest.ts';
+import { STREAMS, type CapturePart, type CapturedResource } from '../../contracts/manifest.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
 import { isBuiltinGroup } from './builtin.ts';
 import { resourceKey } from './identity.ts';
@@ -92,6 +92,8 @@ const WAVES: readonly WaveRule[] = [
     ],
   },
 ];
+const CLAIMS = 5;
+const WORKLOADS = 8;
 const OTHER_BUILTIN = 9;
 const CUSTOM = 10;
 const WEBHOOKS = 12;
@@ -100,6 +102,16 @@ const WAVE_OF_KIND: ReadonlyMap<string, number> = new Map(WAVES.flatMap(({ wave,
 /** The number of the wave in which objects of a kind are restored, 1 to 12. */
 export function waveOf(type: Pick<ResourceType, 'group' | 'resource'>): number {
   return WAVE_OF_KIND.get(resourceKey(type)) ?? (isBuiltinGroup(type.group) ? OTHER_BUILTIN : CUSTOM);
+}
+
+/** True from the wave on in which claims are made. */
+export function hasClaims({ wave }: Pick<RestoreWave, 'wave'>): boolean {
+  return wave >= CLAIMS;
+}
+
+/** True from the wave on in which something can mount a volume. */
+export function needsVolumes({ wave }: Pick<RestoreWave, 'wave'>): boolean {
+  return wave >= WORKLOADS;
 }
 
 /** One stored segment at its place in the restore order. */
@@ -119,7 +131,7 @@ export interface OrderedSegment {
  */
 export function orderSegments(parts: readonly CapturePart[]): readonly OrderedSegment[] {
   const runs = parts
-    .flatMap((part) => part.resources)
+    .flatMap((part) => part.resources.filter(({ type }) => type.group !== STREAMS.group))
     .map((resource) => ({ resource, wave: waveOf(resource.type), tie: tieBreaker(resource) }));
   runs.sort(
     (a, b) =>

@@ -1,5 +1,5 @@
 import type { CallOptions, ObjectStore, StoredObject } from '../../storage/object-store.ts';
-import { condemnedNumberOf, CONFIG_KEY, hexNameOf, packKey, sequenceOf } from '../layout.ts';
+import { condemnedNumberOf, CONFIG_KEY, hexNameOf, packKey, sequenceOf, VOLUMES } from '../layout.ts';
 import type { FileKind, FileTotals } from './report.ts';
 
 /** Foreign objects that are named one by one. */
@@ -30,6 +30,7 @@ export async function takeInventory(store: ObjectStore, options: CallOptions): P
     manifests: nothing(),
     records: nothing(),
     condemned: nothing(),
+    volumes: nothing(),
     foreign: nothing(),
   };
   const packs = new Map<string, StoredObject>();
@@ -71,5 +72,6 @@ function kindOf(key: string): FileKind {
   if (/^index\/[0-9a-f]{64}$/.test(key)) return 'indexes';
   if (sequenceOf(key) !== undefined) return 'manifests';
   if (/^records\/[0-9a-f]{64}$/.test(key)) return 'records';
+  if (key.startsWith(VOLUMES)) return 'volumes';
   return condemnedNumberOf(key) === undefined ? 'foreign' : 'condemned';
 }

@@ -54,7 +54,7 @@ export interface ReadDataResult {
 }
 
 /** How many objects of each kind of file a location holds, and their bytes. */
-export type FileKind = 'config' | 'keys' | 'packs' | 'indexes' | 'manifests' | 'records' | 'condemned' | 'foreign';
+export type FileKind = 'config' | 'keys' | 'packs' | 'indexes' | 'manifests' | 'records' | 'condemned' | 'volumes' | 'foreign';
 export type FileTotals = Readonly<Record<FileKind, { readonly objects: number; readonly bytes: number }>>;
 
 export interface CheckReport {

@@ -3,12 +3,13 @@ import type { CopyCursor, CopyStage, CopyTotals } from '../../contracts/copy.ts'
 import type { Issue } from '../../contracts/outcome.ts';
 import { addCopyTotals, nextStage, NOTHING_COPIED } from '../../domain/copy/totals.ts';
 import type { CallOptions, ObjectStore, StoredObject } from '../../storage/object-store.ts';
-import { CONFIG_KEY, INDEXES, KEY_FILES, MANIFESTS, RECORDS, sequenceOf } from '../layout.ts';
+import { CONFIG_KEY, INDEXES, KEY_FILES, MANIFESTS, RECORDS, sequenceOf, VOLUMES } from '../layout.ts';
 import { copyObject } from './copy-object.ts';
 import type { CopyPlaces } from './plan-copy.ts';
 
 const PREFIXES: Readonly<Record<Exclude<CopyStage, 'configuration'>, string>> = {
   packs: 'packs/',
+  volumes: VOLUMES,
   indexes: INDEXES,
   records: RECORDS,
   keys: KEY_FILES,
@@ -74,7 +75,7 @@ async function missingObjects(places: CopyPlaces, { cursor, throughSequence }: C
   let [known, bytes] = [0, 0];
   const there = new Cursor(listed(places.to, cursor, options));
   for await (const object of listed(places.from, cursor, options)) {
-    if ((sequenceOf(object.key) ?? 0) > throughSequence) continue;
+    if ((sequenceOf(object.key) ?? 0) > throughSequence || isResticLock(object.key)) continue;
     const twin = await there.at(object.key);
     if (!twin) {
       missing.push(object);
@@ -114,6 +115,11 @@ class Cursor {
     }
     return this.#current.key === key ? this.#current : undefined;
   }
+}
+
+/** Locks say who is at work in the original at this moment: in the copy nobody is. */
+function isResticLock(key: string): boolean {
+  return key.startsWith(VOLUMES) && key.split('/')[2] === 'locks';
 }
 
 function otherSize(store: ObjectStore, object: StoredObject, twin: StoredObject): Issue {

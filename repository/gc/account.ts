@@ -12,7 +12,7 @@ export interface AccountItem {
 }
 
 const FATES: readonly Fate[] = ['needed', 'partly-needed', 'young', 'condemned', 'spare', 'locked', 'foreign', 'deleted'];
-const KINDS: readonly FileKind[] = ['packs', 'indexes', 'manifests', 'records', 'condemned', 'keys', 'config', 'foreign'];
+const KINDS: readonly FileKind[] = ['packs', 'indexes', 'manifests', 'records', 'condemned', 'keys', 'config', 'volumes', 'foreign'];
 
 /** Sums up by kind and fate. Nothing gets lost on the way: objects and bytes of the rows are those of the items. */
 export function rowsOf(items: Iterable<AccountItem>): GcRow[] {

@@ -135,6 +135,7 @@ function otherItems(survey: Survey, decisions: Decisions, { removals }: SweepRes
     { kind: 'records', fate: 'needed', ...totals.records },
     { kind: 'keys', fate: 'needed', ...totals.keys },
     { kind: 'config', fate: 'needed', ...totals.config },
+    { kind: 'volumes', fate: 'needed', ...totals.volumes },
     { kind: 'foreign', fate: 'foreign', ...totals.foreign },
   ];
 }

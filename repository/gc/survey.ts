@@ -11,6 +11,9 @@ import type { RepositoryParts } from '../repository.ts';
 import { findUsage, type SegmentUsage } from './pack-usage.ts';
 import type { GcOptions } from './report.ts';
 
+/** There were never so many collections: a file with a higher number is rubbish, put there to leave no numbers for lists. It goes with the other old ones. */
+const LAST_CREDIBLE_LIST = 90_000_000;
+
 /** Everything that a collection decides by. */
 export interface Survey {
   /** ISO-8601, by the store's clock, before anything else was read. */
@@ -90,7 +93,7 @@ async function newestList(
     return { list: await readNewestList(parts, NOTHING_CONDEMNED, options), isListDamaged: false };
   } catch (error) {
     if (!isFailure(error, 'Damaged')) throw error;
-    const number = (await listNumbers(parts.store, options)).at(-1) ?? 0;
+    const number = (await listNumbers(parts.store, options)).findLast((found) => found <= LAST_CREDIBLE_LIST) ?? 0;
     return { list: { ...NOTHING_CONDEMNED, number }, isListDamaged: true };
   }
 }

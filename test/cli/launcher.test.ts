@@ -49,7 +49,9 @@ describe('bin/holdfast', () => {
   it('runs cli/main.ts on the bundled Node, whatever is on PATH', async () => {
     await bundle(join(root, 'node_modules'));
     const ended = await launch({ PATH: await pathWithNode('v25.0.0') }, ['version']);
-    expect(ended.stdout).toBe(`bundled --disable-warning=ExperimentalWarning --max-semi-space-size=16 ${root}/cli/main.ts version\n`);
+    expect(ended.stdout).toBe(
+      `bundled --disable-warning=ExperimentalWarning --max-semi-space-size=8 --heap-growing-percent=20 ${root}/cli/main.ts version\n`,
+    );
   });
 
   it('is the process that it starts: same id, exit code and signal', async () => {

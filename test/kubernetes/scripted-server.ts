@@ -74,6 +74,7 @@ export function scriptedAccess(url: string): ClusterAccess & { refreshes: () => 
     server: url,
     namespace: '',
     proxyUrl: '',
+    localVolumes: '',
     credentials: () => Promise.resolve({ headers: { Authorization: `Bearer token-${refreshes}` }, tls: {} }),
     refresh: () => {
       refreshes += 1;

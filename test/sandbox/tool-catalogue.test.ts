@@ -11,6 +11,7 @@ const VERSIONED: Readonly<Record<string, string>> = {
   etcd: 'go.etcd.io/etcd/server/v3',
   temporal: 'github.com/temporalio/cli',
   versitygw: 'github.com/versity/versitygw',
+  restic: 'github.com/restic/restic',
   'fake-gcs-server': 'github.com/fsouza/fake-gcs-server',
 };
 const GO_TOOLS = Object.values(TOOLS).filter(({ module }) => module.kind === 'go');

@@ -50,6 +50,8 @@ export function listingCluster(
     patch: refuse,
     delete: refuse,
     watch: refuse,
+    exec: refuse,
+    logs: refuse,
     close: () => Promise.resolve(),
   };
 }

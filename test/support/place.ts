@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { Client, Connection, isGrpcServiceError, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { BackupProgress, BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
 import type { RunPhase } from '../../contracts/outcome.ts';
@@ -20,8 +19,7 @@ import { startRun, type RunRequest } from '../../cli/runs/start-run.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
 import { FilesystemStore } from '../../storage/filesystem.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { parseLocationUrl } from '../../storage/open-store.ts';
-import { S3Store } from '../../storage/s3.ts';
+import { withRetry } from '../../storage/with-retry.ts';
 import { loadConfiguration, saveLocation, type Location } from '../../workers/configuration.ts';
 import { dataConverter } from '../../workers/data-converter.ts';
 import { createRepository } from '../../workers/location-keys.ts';
@@ -29,9 +27,13 @@ import { WorkNotes } from '../../workers/work-notes.ts';
 import { stopTemporal } from '../../sandbox/temporal-server.ts';
 import { ChildCommand, type CommandResult } from './child-command.ts';
 import { RawApi } from './raw-api.ts';
+import { s3Storage } from './s3-storage.ts';
 import { startTestCluster, startTestS3, startTestTemporal, type Stoppable } from './sandbox-env.ts';
+import type { LocationAccess, StorageServer } from './storage-server.ts';
 
 export interface PlaceOptions {
+  /** A cluster in place of a sandbox without nodes; it is stopped with the place. */
+  readonly cluster?: Sandbox & Stoppable;
   readonly s3?: boolean;
   /** False: commands start the local server themselves. */
   readonly temporal?: boolean;
@@ -60,9 +62,6 @@ export interface StartedRun<Result> {
   outcome(): Promise<RunOutcome<Result>>;
 }
 
-/** `main` is an S3 server's bucket when there is one. */
-const BUCKET = 'backups';
-
 /**
  * Everything for one test file: a control plane, a Temporal server, perhaps an S3 server, worker processes and a command line, each real, in
  * folders of their own. Tests reach the cluster through `api`, which shares no code with the product.
@@ -72,6 +71,8 @@ export class TestPlace {
   readonly cluster: Sandbox & Stoppable;
   readonly api: RawApi;
   readonly s3: Awaited<ReturnType<typeof startTestS3>> | undefined;
+  /** The bucket of the S3 server. */
+  readonly storage: StorageServer | undefined;
   readonly temporal: Awaited<ReturnType<typeof startTestTemporal>> | undefined;
   readonly locations = new Map<string, PlaceLocation>();
   /** Planted as secrets by tests; must appear nowhere but in the cluster. */
@@ -81,27 +82,27 @@ export class TestPlace {
   #client: Client | undefined;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(parts: Pick<TestPlace, 'folder' | 'cluster' | 'api' | 's3' | 'temporal'>) {
+  private constructor(parts: Pick<TestPlace, 'folder' | 'cluster' | 'api' | 's3' | 'storage' | 'temporal'>) {
     this.folder = parts.folder;
     this.cluster = parts.cluster;
     this.api = parts.api;
     this.s3 = parts.s3;
+    this.storage = parts.storage;
     this.temporal = parts.temporal;
   }
 
-  static async open({ s3 = false, temporal = true }: PlaceOptions = {}): Promise<TestPlace> {
+  static async open({ cluster: given, s3 = false, temporal = true }: PlaceOptions = {}): Promise<TestPlace> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-place-'));
     for (const name of ['tmp', 'state']) await mkdir(join(folder, name));
     await writeFile(join(folder, 'temporal.toml'), '[profile.default]\n');
     const [cluster, server, orchestrator] = await Promise.all([
-      startTestCluster(),
+      given ?? startTestCluster(),
       s3 ? startTestS3() : undefined,
       temporal ? startTestTemporal() : undefined,
     ]);
     const api = await RawApi.open(cluster.kubeconfigPath);
-    const place = new TestPlace({ folder, cluster, api, s3: server, temporal: orchestrator });
-    if (server) await makeBucket(server);
-    return place;
+    const storage = server && (await s3Storage(server));
+    return new TestPlace({ folder, cluster, api, s3: server, storage, temporal: orchestrator });
   }
 
   /** Stops everything, the servers that commands started for themselves included. */
@@ -119,7 +120,7 @@ export class TestPlace {
   /** The environment of commands and workers: nothing of the user's own configuration. */
   get environment(): NodeJS.ProcessEnv {
     const own = Object.entries(process.env).filter(
-      ([name]) => !/^(TEMPORAL_|AWS_|KUBECONFIG$|HOLDFAST_(CONFIG|STATE_DIR|DEBUG)$)/.test(name),
+      ([name]) => !/^(TEMPORAL_|AWS_|AZURE_|GOOGLE_|STORAGE_|KUBECONFIG$|HOLDFAST_(CONFIG|STATE_DIR|DEBUG)$)/.test(name),
     );
     return {
       ...Object.fromEntries(own),
@@ -140,16 +141,11 @@ export class TestPlace {
     return join(this.folder, 'config.yaml');
   }
 
-  /** Makes a repository and tells the configuration of it. With S3 its place is a prefix of the one bucket. */
+  /** Makes a repository and tells the configuration of it. Its place is a folder of the bucket, or of the disk where there is no server. */
   async addLocation(name: string, options: AddLocation = {}): Promise<PlaceLocation> {
-    const url = options.url ?? (this.s3 ? `s3://${BUCKET}/${name}` : `file://${join(this.folder, 'locations', name)}`);
     const keyFile = join(this.folder, `${options.sameKeysAs ?? name}.key`);
-    const remote =
-      url.startsWith('s3:') && this.s3
-        ? { endpoint: options.endpoint ?? this.s3.endpoint, region: this.s3.region, forcePathStyle: true }
-        : {};
-    const location: Location = { name, url, key: { file: keyFile }, ...remote };
-    const store = this.#storeAt(url);
+    const { access, store } = this.#reach(name, options);
+    const location: Location = { name, key: { file: keyFile }, ...access };
     if (options.sameKeysAs === undefined) await createRepository(location, store);
     else await copyKeys(this.locations.get(options.sameKeysAs)!.store, store);
     // One file, one writer at a time.
@@ -283,11 +279,10 @@ export class TestPlace {
     return name;
   }
 
-  #storeAt(url: string): ObjectStore {
-    const place = parseLocationUrl(url);
-    if (place.scheme === 'file') return new FilesystemStore(place.path);
-    if (!this.s3) throw new Error('this place has no S3 server');
-    return new S3Store(place, s3Options(this.s3));
+  #reach(name: string, options: AddLocation): { readonly access: LocationAccess; readonly store: ObjectStore } {
+    const { server = this.storage, origin = server?.origin ?? '', folder = join(this.folder, 'locations', name) } = options;
+    if (server && options.folder === undefined) return { access: server.access(name, origin), store: withRetry(server.open(name)) };
+    return { access: { url: `file://${folder}` }, store: new FilesystemStore(folder) };
   }
 
   async #startRun<Result extends { readonly phase: RunPhase }>(
@@ -323,9 +318,12 @@ export class TestPlace {
 }
 
 export interface AddLocation {
-  readonly url?: string;
-  /** A proxy in front of the S3 server. */
-  readonly endpoint?: string;
+  /** In place of the S3 server. */
+  readonly server?: StorageServer;
+  /** A proxy in front of the server. */
+  readonly origin?: string;
+  /** A folder of the disk, also where there is a server. */
+  readonly folder?: string;
   /** An empty repository with the identity and keys of another location's: the same objects get the same ids in it. */
   readonly sameKeysAs?: string;
 }
@@ -375,15 +373,4 @@ async function copyKeys(from: ObjectStore, to: ObjectStore): Promise<void> {
   await to.prepare();
   for await (const { key } of from.list('keys/')) await to.create(key, await from.read(key));
   await to.create('repository.json', await from.read('repository.json'));
-}
-
-function s3Options(server: Awaited<ReturnType<typeof startTestS3>>) {
-  const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
-  return { endpoint: server.endpoint, region: server.region, credentials, forcePathStyle: true };
-}
-
-async function makeBucket(server: Awaited<ReturnType<typeof startTestS3>>): Promise<void> {
-  const client = new S3Client(s3Options(server));
-  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  client.destroy();
 }

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { upSandbox } from '../../sandbox/control-plane.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
+import { readNodePlace } from '../../sandbox/node/node-place.ts';
+import type { NodePlace } from '../../sandbox/node/node-place.ts';
+import { sandboxPaths } from '../../sandbox/state-folder.ts';
 import { startAzure } from '../../sandbox/azure-server.ts';
 import type { AzureServer } from '../../sandbox/azure-server.ts';
 import { startGcs } from '../../sandbox/gcs-server.ts';
@@ -21,9 +24,24 @@ export interface Stoppable {
 
 /** A control plane of its own for one test file: allow two minutes in `beforeAll`. Binaries are found as users' are, see docs/sandbox.md. */
 export async function startTestCluster(): Promise<Sandbox & Stoppable> {
-  const state = await temporaryFolder('cluster');
+  return startTestSandbox(await temporaryFolder('cluster'), false);
+}
+
+/**
+ * The same with a node that runs pods: Linux and root only. It has the images `holdfast/busybox:1` and `holdfast/restic:0.18.1`; `loadImage`
+ * brings others to `place`. Pods reach what listens on 127.0.0.1 here at `place.hostAddress`.
+ */
+export async function startTestNode(): Promise<Sandbox & { readonly place: NodePlace } & Stoppable> {
+  const state = await temporaryFolder('node');
+  const sandbox = await startTestSandbox(state, true);
+  const place = await readNodePlace(sandboxPaths(sandbox.name, state));
+  if (place === undefined) throw new Error(`the sandbox in ${state} has no node`);
+  return { ...sandbox, place };
+}
+
+async function startTestSandbox(state: string, withNode: boolean): Promise<Sandbox & Stoppable> {
   const name = `test-${randomBytes(4).toString('hex')}`;
-  const sandbox = await upSandbox({ name, state, lifetime: 'process' });
+  const sandbox = await upSandbox({ name, state, withNode, lifetime: 'process' });
   const stop = async () => {
     await downSandbox({ name, state, purge: true });
     await removeFolder(state);

@@ -20,7 +20,7 @@ function context(part: Partial<RestoreOptions> = {}, more: Partial<RestoreContex
     ...part,
   };
   const matcher = compileSelection(options.selection, { types: DISCOVERED });
-  return { options, selection: matcher, ownerPresent: () => true, restoresVolume: () => false, ...more };
+  return { options, selection: matcher, ownerPresent: () => true, restoresVolume: () => false, snapshotOf: () => '', ...more };
 }
 
 const plan = (captured: JsonObject, live: JsonObject | undefined, part: Partial<RestoreOptions> = {}, type = 'configmaps') =>

@@ -1,0 +1,23 @@
+import type { MoveOptions } from './port.ts';
+import type { ResticOutput } from './restic-output.ts';
+
+const BEAT_MS = 1000;
+
+/** Runs `action` and tells its caller every second where it stands, also while nothing moves. When the signal fires, it rejects with its reason. */
+export async function withBeat<T>(output: ResticOutput, options: MoveOptions, action: () => Promise<T>): Promise<T> {
+  const beat = () => {
+    options.onProgress(output.progress);
+  };
+  const timer = setInterval(beat, BEAT_MS);
+  try {
+    const result = await action();
+    beat();
+    return result;
+  } catch (error) {
+    // What was interrupted has errors of its own for that.
+    options.signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,360 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Context } from '@temporalio/activity';
+import type { CommitBackupInput, HoldfastActivities, VolumePlan } from '../../contracts/activities.ts';
+import type { BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
+import { HoldfastError } from '../../contracts/failures.ts';
+import type { QuiesceResult, QuiesceTask } from '../../contracts/quiesce.ts';
+import type { RestoreProjectInput, RestoreProjectResult } from '../../contracts/restore.ts';
+import type { CapturedVolume, PlannedVolume, VolumeMethod } from '../../contracts/volume.ts';
+import { NO_BYTES } from '../../domain/backup/sizes.ts';
+import { applied, BACKUP, backupActivities, preparation, RESTORE, restoreActivities } from '../support/fake-activities.ts';
+import { startWorkflowEnv, type WorkflowEnv } from '../support/workflow-env.ts';
+
+let env: WorkflowEnv;
+beforeAll(async () => {
+  env = await startWorkflowEnv();
+}, 120_000);
+afterAll(() => env.stop());
+
+const INPUT: BackupProjectInput = { ...BACKUP, volumes: { policy: { rules: [] }, concurrency: 4, concurrencyPerNode: 1 } };
+
+function planned(claim: string, method: VolumeMethod, node = ''): PlannedVolume {
+  const source = { kind: 'claim', namespace: 'a', claim, node } as const;
+  return {
+    namespace: 'a',
+    claim,
+    volume: `pv-${claim}`,
+    storageClass: '',
+    driver: '',
+    capacityBytes: 1,
+    accessModes: [],
+    volumeMode: 'Filesystem',
+    method,
+    reason: 'test',
+    pods: [],
+    ...(method === 'file-system' ? { source } : {}),
+  };
+}
+
+function capturedOf({ reason: _, source: __, pods: ___, snapshotClass: ____, isProblem: _____, ...volume }: PlannedVolume): CapturedVolume {
+  const data = { kind: 'restic', snapshot: 'f'.repeat(64), files: 3, folders: 1, bytes: 10, addedBytes: 10 } as const;
+  return { ...volume, data, consistency: volume.method === 'file-system' ? 'none' : 'crash', startedAt: '1', completedAt: '2' };
+}
+
+function task(name: string, more: Partial<QuiesceTask> = {}): QuiesceTask {
+  return {
+    id: `fake/a/${name}`,
+    plugin: 'fake',
+    namespace: 'a',
+    application: name,
+    settings: {},
+    timeoutSeconds: 1,
+    leaseSeconds: 8,
+    onError: 'fail',
+    claims: [`data-${name}`],
+    guarantee: 'application',
+    ...more,
+  };
+}
+
+function quiesced(of: QuiesceTask, more: Partial<QuiesceResult> = {}): QuiesceResult {
+  return {
+    state: { task: of, state: { held: true }, quiescedAt: '1' },
+    warnings: [],
+    isBroken: false,
+    putBack: [],
+    streams: [],
+    part: '',
+    sizes: NO_BYTES,
+    ...more,
+  };
+}
+
+/** Activities that write down what they are asked for, in order. */
+function world(plan: Partial<VolumePlan>, more: Partial<HoldfastActivities> = {}) {
+  const told: string[] = [];
+  const tell = (what: string): void => {
+    told.push(what);
+  };
+  const commits: CommitBackupInput[] = [];
+  const fakes = backupActivities();
+  const activities: Partial<HoldfastActivities> = {
+    ...fakes,
+    planVolumes: () => Promise.resolve({ clusterUid: 'u', volumes: [], quiesce: [], warnings: [], errors: [], ...plan }),
+    planBackup: (input) => {
+      tell('revision');
+      return fakes.planBackup!(input);
+    },
+    captureResources: (input) => {
+      tell('resources');
+      return fakes.captureResources!(input);
+    },
+    commitBackup: (input) => {
+      commits.push(input);
+      return Promise.resolve({ sequence: 7 });
+    },
+    takeSnapshot: ({ volume }) => {
+      tell(`snapshot ${volume.claim}`);
+      return Promise.resolve();
+    },
+    captureVolume: ({ volume }) => {
+      tell(`move ${volume.claim}`);
+      return Promise.resolve(capturedOf(volume));
+    },
+    removeTemporary: () => {
+      tell('tidy');
+      return Promise.resolve();
+    },
+    quiesceApplication: ({ task: of }) => {
+      tell(`quiesce ${of.application}`);
+      return Promise.resolve(quiesced(of));
+    },
+    holdApplication: async () => {
+      const { cancellationSignal, heartbeat } = Context.current();
+      while (!cancellationSignal.aborted) {
+        heartbeat();
+        await delay(100, undefined, { signal: cancellationSignal }).catch(() => undefined);
+      }
+      cancellationSignal.throwIfAborted();
+    },
+    releaseApplication: ({ task: of, state }) => {
+      tell(`release ${of.application}${state ? '' : ' unquiesced'}`);
+      return Promise.resolve(quiesced(of));
+    },
+    ...more,
+  };
+  const run = (): Promise<BackupProjectResult> =>
+    env.run({ workflow: 'backupProject', input: INPUT, activities }, (handle) => handle.result() as Promise<BackupProjectResult>);
+  return { told, commits, activities, run };
+}
+
+describe('a backup with volumes', () => {
+  it('holds applications only for the cut: revision, snapshots and live volumes; the rest comes after the release', async () => {
+    const { told, commits, run } = world({
+      volumes: [planned('data-db', 'data-move'), planned('logs', 'file-system'), planned('cache', 'skip')],
+      quiesce: [task('db'), task('web', { claims: ['logs'], guarantee: 'file-system' })],
+    });
+    const result = await run();
+    expect(result).toMatchObject({ phase: 'Completed', errors: [], warnings: [] });
+    expect(told).toEqual([
+      'quiesce db',
+      'quiesce web',
+      'revision',
+      'snapshot data-db',
+      'move logs',
+      'release web',
+      'release db',
+      'resources',
+      'resources',
+      'move data-db',
+      'tidy',
+    ]);
+    expect(result.volumes).toMatchObject([
+      { claim: 'data-db', consistency: 'application', quiescedBy: 'fake', data: { kind: 'restic' } },
+      { claim: 'logs', consistency: 'file-system', quiescedBy: 'fake' },
+      { claim: 'cache', method: 'skip', consistency: 'none' },
+    ]);
+    expect(result.volumes?.[2]?.data).toBeUndefined();
+    expect(commits[0]?.result.volumes).toEqual(result.volumes);
+  });
+
+  it('goes on without a volume that cannot be captured, and says so', async () => {
+    const { run } = world(
+      { volumes: [planned('a', 'file-system', 'n1'), planned('b', 'data-move'), planned('c', 'file-system', 'n1')] },
+      {
+        captureVolume: ({ volume }) =>
+          volume.claim === 'a' ? Promise.reject(new HoldfastError('Forbidden', 'not yours')) : Promise.resolve(capturedOf(volume)),
+        takeSnapshot: () => Promise.reject(new HoldfastError('Forbidden', 'no snapshots')),
+      },
+    );
+    const result = await run();
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', sequence: 7 });
+    expect(result.errors.map(({ message }) => message).sort()).toEqual([
+      'volume of claim a/a: not yours',
+      'volume of claim a/b: no snapshots',
+    ]);
+    expect(result.volumes?.map(({ claim, data }) => [claim, data !== undefined])).toEqual([
+      ['a', false],
+      ['b', false],
+      ['c', true],
+    ]);
+  });
+
+  it('reads no more volumes of one node at a time than it may', async () => {
+    const reading = new Map<string, number>();
+    let [most, all, together] = [0, 0, 0];
+    const volumes = ['n1', 'n1', 'n1', 'n2', 'n2'].map((node, index) => planned(`v${index}`, 'file-system', node));
+    const { run } = world(
+      { volumes },
+      {
+        captureVolume: async ({ volume }) => {
+          const node = volume.source?.kind === 'claim' ? volume.source.node : '';
+          reading.set(node, (reading.get(node) ?? 0) + 1);
+          all += 1;
+          most = Math.max(most, ...reading.values());
+          together = Math.max(together, all);
+          await delay(150);
+          reading.set(node, (reading.get(node) ?? 0) - 1);
+          all -= 1;
+          return capturedOf(volume);
+        },
+      },
+    );
+    expect((await run()).volumes).toHaveLength(5);
+    expect([most, together]).toEqual([1, 2]);
+  });
+
+  it('releases what it has quiesced, and what it was quiescing, when that fails', async () => {
+    const { told, run } = world(
+      { volumes: [planned('logs', 'file-system')], quiesce: [task('db'), task('bad')] },
+      {
+        quiesceApplication: ({ task: of }) =>
+          of.application === 'bad' ? Promise.reject(new HoldfastError('Conflict', 'will not')) : Promise.resolve(quiesced(of)),
+      },
+    );
+    await expect(run()).rejects.toMatchObject({ cause: { message: 'will not' } });
+    expect(told).toEqual(['release bad unquiesced', 'release db', 'tidy']);
+  });
+
+  it('captures all the same where the application allows it, and promises nothing then', async () => {
+    const { told, run } = world(
+      { volumes: [planned('data-bad', 'file-system')], quiesce: [task('bad', { onError: 'continue' })] },
+      { quiesceApplication: () => Promise.reject(new HoldfastError('Conflict', 'will not')) },
+    );
+    const result = await run();
+    expect(result).toMatchObject({ phase: 'Completed', warnings: [{ code: 'NotQuiesced', message: expect.stringContaining('will not') }] });
+    expect(result.volumes?.[0]).toMatchObject({ consistency: 'none' });
+    expect(told).toContain('release bad unquiesced');
+  });
+
+  it.each([
+    ['the lease is lost', { holdApplication: () => Promise.reject(new HoldfastError('Conflict', 'somebody else thawed it')) }, /thawed/],
+    [
+      'the release finds that it was not held',
+      { releaseApplication: ({ task: of }: { task: QuiesceTask }) => Promise.resolve(quiesced(of, { isBroken: true })) },
+      undefined,
+    ],
+  ])('promises nothing when %s', async (_what, more, warned) => {
+    const slow = async ({ volume }: { volume: PlannedVolume }) => {
+      await delay(500);
+      return capturedOf(volume);
+    };
+    const { run } = world(
+      { volumes: [planned('data-db', 'file-system')], quiesce: [task('db')] },
+      {
+        ...more,
+        captureVolume: slow,
+      },
+    );
+    const result = await run();
+    expect(result.phase).toBe('Completed');
+    expect(result.volumes?.[0]).toMatchObject({ consistency: 'none' });
+    expect(result.volumes?.[0]?.quiescedBy).toBeUndefined();
+    if (warned) expect(result.warnings.map(({ message }) => message).join()).toMatch(warned);
+  });
+
+  it('keeps what a plugin hands over, with the volume that needs it', async () => {
+    const stream = { name: 'wal.tar', id: 'a'.repeat(64), bytes: 5 };
+    const label = { kind: 'file', claim: 'data-db', path: 'backup_label', content: 'x' } as const;
+    const wal = { kind: 'tar', claim: 'data-db', path: 'pg_wal', stream: 'wal.tar' } as const;
+    const { commits, run } = world(
+      { volumes: [planned('data-db', 'file-system'), planned('other', 'file-system')], quiesce: [task('db')] },
+      {
+        releaseApplication: ({ task: of }) =>
+          Promise.resolve(
+            quiesced(of, { putBack: [label, wal], streams: [stream], part: 'part-of-streams', sizes: { ...NO_BYTES, stored: 9 } }),
+          ),
+      },
+    );
+    const result = await run();
+    expect(result.volumes?.[0]).toMatchObject({ putBack: [label, wal], streams: [stream] });
+    expect(result.volumes?.[1]?.putBack).toBeUndefined();
+    expect(commits[0]?.parts).toContain('part-of-streams');
+    expect(commits[0]?.result.sizes.stored).toBeGreaterThanOrEqual(9);
+  });
+
+  it('releases and tidies up when it is cancelled', async () => {
+    let began: () => void = () => undefined;
+    const moving = new Promise<void>((resolve) => (began = resolve));
+    const { told, activities } = world(
+      { volumes: [planned('data-db', 'file-system')], quiesce: [task('db')] },
+      {
+        captureVolume: async () => {
+          began();
+          const { cancellationSignal, heartbeat } = Context.current();
+          while (!cancellationSignal.aborted) {
+            heartbeat();
+            await delay(50);
+          }
+          throw cancellationSignal.reason as Error;
+        },
+      },
+    );
+    const ended = env.run({ workflow: 'backupProject', input: INPUT, activities }, async (handle) => {
+      await moving;
+      await handle.cancel();
+      await handle.result();
+    });
+    await expect(ended).rejects.toThrow();
+    expect(told.slice(-2)).toEqual(['release db', 'tidy']);
+  }, 60_000);
+});
+
+describe('a restore with volumes', () => {
+  const volumes = [planned('a', 'file-system'), planned('b', 'file-system')].map(capturedOf);
+  const kept: CapturedVolume = {
+    ...capturedOf(planned('c', 'csi-snapshot')),
+    data: { kind: 'csi', driver: 'd', handle: 'h', snapshotClass: 's', restoreBytes: 5 },
+  };
+  const input: RestoreProjectInput = {
+    ...RESTORE,
+    options: { ...RESTORE.options, volumes: { inPlace: false, checksum: false, concurrency: 2 } },
+  };
+
+  function restore(more: Partial<HoldfastActivities>): Promise<RestoreProjectResult> {
+    return env.run(
+      { workflow: 'restoreProject', input, activities: restoreActivities(more) },
+      (handle) => handle.result() as Promise<RestoreProjectResult>,
+    );
+  }
+
+  it('offers snapshots before the claims, fills volumes before the workloads, and awaits snapshots after them', async () => {
+    const told: string[] = [];
+    const batches = [2, 5, 8, 9].map((wave, from) => ({ wave, from, segments: 1, objects: 1 }));
+    const result = await restore({
+      prepareRestore: () => Promise.resolve(preparation(batches, { volumes: [...volumes, kept] })),
+      applyBatch: ({ batch }) => {
+        told.push(`wave ${batch.wave}`);
+        return Promise.resolve(applied(batch.objects));
+      },
+      offerSnapshot: ({ volume }) => {
+        told.push(`offer ${volume.claim}`);
+        return Promise.resolve();
+      },
+      restoreVolume: ({ volume }) => {
+        told.push('fill');
+        return Promise.resolve({ namespace: 'a', claim: volume.claim, outcome: 'restored', reason: '', files: 1, bytes: 2 });
+      },
+    });
+    expect(told).toEqual(['wave 2', 'offer c', 'wave 5', 'fill', 'fill', 'wave 8', 'wave 9', 'fill']);
+    expect(result).toMatchObject({ phase: 'Completed', volumes: [{ claim: 'a' }, { claim: 'b' }, { claim: 'c' }] });
+  });
+
+  it('ends partly failed when data could not be restored, and warns about data that was left', async () => {
+    const batches = [{ wave: 5, from: 0, segments: 1, objects: 1 }];
+    const result = await restore({
+      prepareRestore: () => Promise.resolve(preparation(batches, { volumes })),
+      restoreVolume: ({ volume: { claim } }) =>
+        claim === 'a'
+          ? Promise.reject(new HoldfastError('BadInput', 'wrong password'))
+          : Promise.resolve({ namespace: 'a', claim, outcome: 'left', reason: 'it is there', files: 0, bytes: 0 }),
+    });
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      errors: [{ code: 'VolumeNotRestored', message: 'volume of claim a/a: wrong password' }],
+      warnings: [{ code: 'VolumeLeft', message: 'volume of claim a/b: it is there' }],
+      volumes: [{ outcome: 'failed' }, { outcome: 'left' }],
+    });
+  });
+});

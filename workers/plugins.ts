@@ -1,0 +1,20 @@
+import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import type { Plugins } from '../plugins/plugin.ts';
+import { planQuiesce, quiescePlugins } from '../plugins/registry.ts';
+
+/** One list for the life of the process: some plugins hold sessions. */
+const ALL = quiescePlugins();
+
+/** The plugins of this worker. */
+export function workerPlugins(): Plugins {
+  return {
+    plan: (subjects) => planQuiesce(subjects, { plugins: ALL, detect: true }),
+    named: (name) => {
+      const plugin = ALL.find((candidate) => candidate.name === name);
+      if (plugin) return plugin;
+      throw new HoldfastError(FailureType.NotFound, `this worker has no plugin "${name}"`, {
+        advice: `it has ${ALL.map((candidate) => candidate.name).join(', ')}; use one version of Holdfast for all workers`,
+      });
+    },
+  };
+}
