@@ -66,8 +66,8 @@ export type VolumeSource =
   /** A claim that a pod can mount; `node` pins the pod where the volume is in use, '' anywhere. */
   | { readonly kind: 'claim'; readonly namespace: string; readonly claim: string; readonly node: string };
 
-/** One claim that a backup covers, and what is to be done with it. */
-export interface PlannedVolume {
+/** One claim that a backup covers. */
+export interface CoveredVolume {
   readonly namespace: string;
   readonly claim: string;
   /** Name of the PersistentVolume; '' for a claim that is not bound. */
@@ -80,6 +80,10 @@ export interface PlannedVolume {
   readonly accessModes: readonly string[];
   readonly volumeMode: 'Filesystem' | 'Block';
   readonly method: VolumeMethod;
+}
+
+/** A claim, and what is to be done with it. */
+export interface PlannedVolume extends CoveredVolume {
   /** Why this method, for people. */
   readonly reason: string;
   /** Its data should be in the backup and cannot be. */
@@ -125,16 +129,7 @@ export interface KeptSnapshot {
 }
 
 /** One volume in a backup's manifest. */
-export interface CapturedVolume {
-  readonly namespace: string;
-  readonly claim: string;
-  readonly volume: string;
-  readonly storageClass: string;
-  readonly driver: string;
-  readonly capacityBytes: number;
-  readonly accessModes: readonly string[];
-  readonly volumeMode: 'Filesystem' | 'Block';
-  readonly method: VolumeMethod;
+export interface CapturedVolume extends CoveredVolume {
   /** Absent when the data was not captured: skipped on purpose, or failed (then an error names it). */
   readonly data?: MovedData | KeptSnapshot;
   readonly consistency: Consistency;

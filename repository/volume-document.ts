@@ -12,6 +12,7 @@ const movedData = z.object({
   folders: count,
   bytes: count,
   addedBytes: count,
+  unread: z.object({ count, examples: z.array(text) }).exactOptional(),
 });
 const keptSnapshot = z.object({ kind: z.literal('csi'), driver: text, handle: text, snapshotClass: text, restoreBytes: count });
 

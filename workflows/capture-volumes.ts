@@ -3,7 +3,8 @@ import type { CaptureVolumeInput, VolumeActivities, VolumePlan } from '../contra
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { QuiesceTask } from '../contracts/quiesce.ts';
-import { VolumeMethod, type CapturedVolume, type PlannedVolume, type VolumesProgress } from '../contracts/volume.ts';
+import { VolumeMethod, type CapturedVolume, type MovedData, type PlannedVolume, type VolumesProgress } from '../contracts/volume.ts';
+import { coveredVolume } from '../domain/volume/covered-volume.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
 import type { Quiescence } from './quiescence.ts';
@@ -112,8 +113,7 @@ export class VolumeCapture {
     if (!holder) return volume;
     const { task } = holder;
     const putBack = holder.putBack.filter(({ claim }) => claim === volume.claim);
-    const needed = new Set(putBack.map((part) => (part.kind === 'tar' ? part.stream : '')));
-    const streams = holder.streams.filter(({ name }) => needed.has(name));
+    const { streams } = holder;
     return {
       ...volume,
       consistency: task.guarantee,
@@ -146,8 +146,12 @@ export class VolumeCapture {
       () => captureVolume(this.#taskOf(volume)),
       (cause) => notCaptured(volume, cause),
     );
-    if (isIssue(done)) this.#lose(volume, done);
-    else this.#captured.push(done);
+    if (isIssue(done)) {
+      this.#lose(volume, done);
+      return;
+    }
+    this.#captured.push(done);
+    if (done.data?.kind === 'restic' && done.data.unread) this.#ledger.fail([incomplete(volume, done.data.unread)]);
   }
 
   #lose(volume: PlannedVolume, issue: Issue): void {
@@ -160,19 +164,21 @@ export class VolumeCapture {
   }
 }
 
+function incomplete(volume: PlannedVolume, { count, examples }: NonNullable<MovedData['unread']>): Issue {
+  return {
+    code: 'VolumeIncomplete',
+    message: `volume of claim ${nameOf(volume)}: ${count} files could not be read: ${examples.join(', ')}`,
+    advice: 'the rest of it is in the backup; see docs/movers.md for the rights that a mover needs',
+  };
+}
+
 function notCaptured(volume: PlannedVolume, cause: string): Issue {
   return { code: 'VolumeNotCaptured', message: `volume of claim ${nameOf(volume)}: ${cause}` };
 }
 
 function withoutData(volume: PlannedVolume): CapturedVolume {
-  const { namespace, claim, storageClass, driver, capacityBytes, accessModes, volumeMode, method } = volume;
   const now = new Date().toISOString();
-  return {
-    ...{ namespace, claim, volume: volume.volume, storageClass, driver, capacityBytes, accessModes, volumeMode, method },
-    consistency: 'none',
-    startedAt: now,
-    completedAt: now,
-  };
+  return { ...coveredVolume(volume), consistency: 'none', startedAt: now, completedAt: now };
 }
 
 /** A shared queue for each node, as often as so many volumes of the node may be read at the same time. */

@@ -1,6 +1,7 @@
 import { CancellationScope, isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { BackupSizes } from '../contracts/manifest.ts';
+import type { Issue } from '../contracts/outcome.ts';
 import type { KeptStream, PutBack, QuiesceActivities, QuiesceResult, QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
 import * as policy from './activity-options.ts';
 import { causeOf, isIssue, orIssue, type RunLedger } from './run-ledger.ts';
@@ -125,6 +126,7 @@ export class Quiescence {
 
   #take(held: Held, { warnings, putBack, streams, part, sizes }: QuiesceResult): void {
     this.#ledger.warn(warnings);
+    if (putBack.length > 0) this.#ledger.warn([refusedLater(held.task)]);
     held.putBack.push(...putBack);
     held.streams.push(...streams);
     if (part !== '') this.#onKept({ part, sizes });
@@ -139,6 +141,14 @@ export class Quiescence {
   #taskOf(task: QuiesceTask) {
     return { backup: this.#input, runId: workflowInfo().runId, task };
   }
+}
+
+function refusedLater(task: QuiesceTask): Issue {
+  return {
+    code: 'NeedsPutBack',
+    message: `${nameOf(task)}: a restore refuses the volumes of this capture, because it cannot put back yet what the plugin wants put back`,
+    advice: 'capture the volume from a snapshot, which needs nothing put back',
+  };
 }
 
 function nameOf({ plugin, namespace, application }: QuiesceTask): string {

@@ -2,6 +2,7 @@ import type { CaptureVolumeInput } from '../../contracts/activities.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { VolumeMethod, type CapturedVolume, type Consistency, type MovedData, type VolumeSource } from '../../contracts/volume.ts';
+import { coveredVolume } from '../../domain/volume/covered-volume.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Mover, VolumeRepository } from '../../movers/port.ts';
 import { CLAIMS } from '../capture/builtin-types.ts';
@@ -21,16 +22,9 @@ interface CaptureVolumeWork {
 
 /** Brings the data of one volume to where it survives: its snapshot, or a copy of what is in the snapshot, or of the live volume. */
 export async function captureVolume(work: CaptureVolumeWork): Promise<CapturedVolume> {
-  const { namespace, claim, volume, storageClass, driver, capacityBytes, accessModes, volumeMode, method } = work.input.volume;
   const startedAt = new Date().toISOString();
   const captured = await capture(work);
-  const completedAt = new Date().toISOString();
-  return {
-    ...{ namespace, claim, volume, storageClass, driver, capacityBytes, accessModes, volumeMode, method },
-    ...captured,
-    startedAt,
-    completedAt,
-  };
+  return { ...coveredVolume(work.input.volume), ...captured, startedAt, completedAt: new Date().toISOString() };
 }
 
 async function capture(

@@ -22,6 +22,7 @@ export const CapturedVolume = VolumeBasics.extend({
         folders: z.int(),
         bytes: z.int(),
         addedBytes: z.int(),
+        unread: z.object({ count: z.int(), examples: z.array(z.string()) }).optional(),
       }),
       z.object({ kind: z.literal('csi'), driver: z.string(), handle: z.string(), snapshotClass: z.string(), restoreBytes: z.int() }),
     ])

@@ -253,7 +253,7 @@ function problemOf(
   const lines = result.stderr
     .trimEnd()
     .split('\n')
-    .filter((line) => !/^((backup|restore) "[^"]+" (of backup "[^"]+" )?started|(temporal|plan): )/.test(line));
+    .filter((line) => !/^((backup|restore) "[^"]+" (of backup "[^"]+" )?started|(temporal|plan|plan volumes): )/.test(line));
   if (lines.length !== 1) return `${lines.length} lines`;
   if (!/^holdfast: \S/.test(lines[0] ?? '')) return 'the line does not begin with "holdfast: "';
   if (/unexpected|undefined|\[object|HoldfastError|Cannot read|at [\w.]+ \(/.test(lines[0] ?? '')) return 'it is not for people';

@@ -82,7 +82,7 @@ it('garbage collection leaves what Object Lock holds, says until when, and takes
     const { repository, identity } = await newRepository(place);
     await backUpSeeds(repository, 'a', [1]);
     await backUpSeeds(repository, 'b', [2]);
-    const until = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 6_000).toISOString();
+    const until = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 15_000).toISOString();
     await extendLocks(repository, await repository.findBackup('b'), { until });
     const { locked } = await repository.deleteBackups(['b']);
     expect(locked).toEqual([{ name: 'b', until }]);

@@ -181,6 +181,25 @@ describe('a backup with volumes', () => {
     ]);
   });
 
+  it('names the files that could not be read, and keeps the rest', async () => {
+    const { run } = world(
+      { volumes: [planned('a', 'file-system')] },
+      {
+        captureVolume: ({ volume }) => {
+          const captured = capturedOf(volume);
+          if (captured.data?.kind !== 'restic') throw new Error('not moved');
+          return Promise.resolve({ ...captured, data: { ...captured.data, unread: { count: 2, examples: ['x', 'y'] } } });
+        },
+      },
+    );
+    const result = await run();
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      errors: [{ message: 'volume of claim a/a: 2 files could not be read: x, y' }],
+    });
+    expect(result.volumes?.[0]?.data).toBeDefined();
+  });
+
   it('reads no more volumes of one node at a time than it may', async () => {
     const reading = new Map<string, number>();
     let [most, all, together] = [0, 0, 0];
