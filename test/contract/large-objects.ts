@@ -96,7 +96,9 @@ export function largeContract(store: () => ObjectStore, reopen: () => ObjectStor
           await reopen().createLarge(key, source);
         }),
       );
-      for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ type: 'AlreadyExists' });
+      // A server that cannot refuse may stumble over parts that the winner has removed; whoever tries again is told then.
+      const refusals = store().capabilities.atomicCreate ? ['AlreadyExists'] : ['AlreadyExists', 'Unavailable'];
+      for (const result of results) if (result.status === 'rejected') expect(refusals).toContain((result.reason as { type?: string }).type);
       const winners = sources.filter((_, index) => results[index]?.status === 'fulfilled');
       if (store().capabilities.atomicCreate) expect(winners).toHaveLength(1);
       const [winner] = winners;

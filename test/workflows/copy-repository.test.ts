@@ -41,7 +41,7 @@ describe('copyRepository', () => {
       to: 'elsewhere',
       phase: 'Completed',
       errors: [],
-      totals: { copied: 17, bytes: 17_000, failed: 0 },
+      totals: { copied: 19, bytes: 19_000, failed: 0 },
     });
   });
 
@@ -56,7 +56,7 @@ describe('copyRepository', () => {
         },
       }),
     );
-    expect(result).toMatchObject({ phase: 'PartiallyFailed', errors: [damage], totals: { copied: 5, failed: 1 } });
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', errors: [damage], totals: { copied: 6, failed: 1 } });
   });
 
   it('fails as the activity says when the other place is not a copy', async () => {
