@@ -16,7 +16,7 @@ export async function machineGaps(files: readonly string[], say: (message: strin
   const mounting = files.filter(mountsDisks);
   const noMounts = mounting.length === 0 ? undefined : await missingMountRights();
   const nodes = files.filter((file) => nodeNeeds(file).node);
-  const postgres = nodes.some((file) => nodeNeeds(file).postgres);
+  const postgres = files.some((file) => nodeNeeds(file).postgres);
   const noNode = nodes.length === 0 ? undefined : await prepareForNode(postgres, say);
   return [
     ...(noMounts === undefined ? [] : [{ what: 'disks of its own', reason: noMounts, files: mounting }]),
