@@ -15,13 +15,16 @@ const project = (displayName, testMatch, more = {}) => ({
   ...more,
 });
 
+/** Real servers and processes on a busy machine: unit tests start some, too. */
 const SERVERS = { setupFilesAfterEnv: ['<rootDir>/test/support/patience.js'] };
 
 export default {
   projects: [
-    project('unit', [
-      '{cli,domain,kubernetes,movers,plugins,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts',
-    ]),
+    project(
+      'unit',
+      ['{cli,domain,kubernetes,movers,plugins,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts'],
+      SERVERS,
+    ),
     project('workflow', ['{bundle,replay,workflows}/**/*.test.ts'], SERVERS),
     project('integration', ['integration/**/*.test.ts'], SERVERS),
     project('e2e', ['{e2e,faults}/**/*.test.ts'], SERVERS),
