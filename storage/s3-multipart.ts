@@ -50,6 +50,7 @@ export class S3Multipart {
   async create(key: string, source: LargeSource, options: LargeOptions): Promise<void> {
     const parts = planParts(source.sizeBytes, { smallestBytes: SMALLEST_PART_BYTES, mostParts: MOST_PARTS });
     const upload = await this.#takeUp({ key, source, parts, content: `${source.fingerprint}/${source.sizeBytes}` }, options);
+    let isCompleting = false;
     try {
       const present = new Set(parts.filter(({ index }) => upload.sent.has(index + 1)).map(({ index }) => index));
       await sendMissingParts({
@@ -62,9 +63,10 @@ export class S3Multipart {
         signal: options.signal,
         onProgress: options.onProgress,
       });
+      isCompleting = true;
       await this.#complete(key, upload, options);
     } catch (error) {
-      throw await this.#lostTo(error, key, options);
+      throw await this.#lostTo(error, key, { ...options, isCompleting });
     } finally {
       this.#busy.delete(upload.id);
     }
@@ -216,11 +218,15 @@ export class S3Multipart {
 
   /**
    * Whoever completes an object aborts the other uploads of its key, also while they are being sent or put together. So a refusal means that
-   * the key is taken, if it is.
+   * the key is taken, if it is. Before the completion is asked for, so does every failure: what is there cannot be ours.
    */
-  async #lostTo(error: unknown, key: string, options: CallOptions): Promise<unknown> {
+  async #lostTo(
+    error: unknown,
+    key: string,
+    { isCompleting, ...options }: CallOptions & { readonly isCompleting: boolean },
+  ): Promise<unknown> {
     if (!(error instanceof HoldfastError)) return error;
-    const refused = error.type === 'NotFound' || error.type === 'BadInput' || errorName(error.cause) === 'NoSuchUpload';
+    const refused = !isCompleting || error.type === 'NotFound' || error.type === 'BadInput' || errorName(error.cause) === 'NoSuchUpload';
     const taken = error.type === 'AlreadyExists' || (refused && (await this.#exists(key, options)));
     if (taken) await this.abortAll(key, options);
     return taken ? s3Failure(this.#bucket.url, key, 412) : error;

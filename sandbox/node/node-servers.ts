@@ -71,7 +71,7 @@ export async function containerd({ paths, place, files }: NodeParts): Promise<Se
     environment: { PATH: NODE_PATH },
     isReady: async () => {
       const init = await readInit(place);
-      return init !== undefined && accepts(`/proc/${init.pid}/root/run/containerd/containerd.sock`);
+      return init !== undefined && accepts(join('/proc', String(init.pid), 'root', 'run', 'containerd', 'containerd.sock'));
     },
     stopSeconds: 5,
     patienceMs: 30_000,

@@ -92,7 +92,7 @@ describe('a node', () => {
         AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
       };
       const env = Object.entries(environment).map(([name, value]) => ({ name, value }));
-      const script = 'set -e; echo kept >/root/file; restic init; restic backup /root/file; restic dump latest /root/file';
+      const script = 'set -e; echo kept >/tmp/file; restic init; restic backup /tmp/file; restic dump latest /tmp/file';
       await createPod(node.kubeconfigPath, 'restic', {
         container: { image: 'holdfast/restic:0.18.1', command: ['sh', '-c', script], env },
         spec: { restartPolicy: 'Never' },
