@@ -1,6 +1,8 @@
 import type { HoldfastActivities } from '../contracts/activities.ts';
 import { backupActivities } from './backup-activities.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { hookActivities } from './hook-activities.ts';
+import { pauseActivities } from './pause-activities.ts';
 import { quiesceActivities } from './quiesce-activities.ts';
 import { restoreActivities } from './restore-activities.ts';
 import { upkeepActivities } from './upkeep-activities.ts';
@@ -13,6 +15,8 @@ export function createActivities(dependencies: ActivityDependencies): HoldfastAc
     ...restoreActivities(dependencies),
     ...volumeActivities(dependencies),
     ...quiesceActivities(dependencies),
+    ...pauseActivities(dependencies),
+    ...hookActivities(dependencies),
     ...upkeepActivities(dependencies),
   };
 }

@@ -29,7 +29,8 @@ export function restoreActivities(dependencies: ActivityDependencies): RestoreAc
   };
 
   return {
-    prepareRestore: (restore) => withPulse(async (pulse) => prepareRestore({ ...(await bothEnds(restore)), restore }, pulse)),
+    prepareRestore: (restore) =>
+      withPulse(async (pulse) => prepareRestore({ ...(await bothEnds(restore)), plugins: await dependencies.plugins(), restore }, pulse)),
     applyBatch: (input) => withPulse(async (pulse) => applyBatch(await sessionOf(input), input, pulse)),
     awaitReady: (input) => withPulse(async (pulse) => awaitReady(await sessionOf(input), input, pulse)),
     relinkOwners: (input) => withPulse(async (pulse) => relinkOwners(await sessionOf(input), input, pulse)),

@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import type { CopyActivities } from '../contracts/copy.ts';
 import type { ScheduleActivities } from '../contracts/schedule.ts';
 import { copyBatch } from '../repository/copy/copy-batch.ts';
@@ -18,7 +19,16 @@ export function upkeepActivities(dependencies: ActivityDependencies): CopyActivi
     planCopy: (input) => withPulse(async ({ signal }) => planCopy(await places(input), { signal })),
     copyBatch: (input) => withPulse(async (pulse) => copyBatch(await places(input), input, followed(pulse))),
     pruneBackups: (input) =>
-      withPulse(async (pulse) => pruneBackups(await dependencies.maintenanceRepository(input.location), input, pulse)),
+      withPulse(async (pulse) => {
+        const work = {
+          repository: await dependencies.maintenanceRepository(input.location),
+          cluster: () => dependencies.cluster(input.cluster),
+          onLeft: (message: string) => {
+            log.warn(message);
+          },
+        };
+        return pruneBackups(work, input, pulse);
+      }),
     checkRepository: ({ location, readShare }) =>
       withPulse(async (pulse) =>
         checkResult(await dependencies.checkLocation(location, { readDataPercent: readShare * 100, ...followed(pulse) })),

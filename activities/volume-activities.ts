@@ -1,7 +1,9 @@
 import type { VolumeActivities } from '../contracts/activities.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { withPulse } from './heartbeat.ts';
+import { recoverApplication } from './recover/recover-application.ts';
 import { captureVolume } from './volume/capture-volume.ts';
+import { takeGroupSnapshot } from './volume/group-snapshot.ts';
 import { awaitFromSnapshot, offerSnapshot } from './volume/offer-snapshot.ts';
 import { planVolumes } from './volume/plan-volumes.ts';
 import { removeTemporary } from './volume/remove-temporary.ts';
@@ -32,8 +34,10 @@ export function volumeActivities(dependencies: ActivityDependencies): VolumeActi
       ),
     takeSnapshot: (input) =>
       withPulse(async (pulse) => takeSnapshot({ cluster: await dependencies.cluster(input.backup.cluster), input, pulse })),
-    removeTemporary: ({ cluster, runId, namespaces }) =>
-      withPulse(async (pulse) => removeTemporary({ cluster: await dependencies.cluster(cluster), runId, namespaces, pulse })),
+    takeGroupSnapshot: (input) =>
+      withPulse(async (pulse) => takeGroupSnapshot({ cluster: await dependencies.cluster(input.backup.cluster), input, pulse })),
+    removeTemporary: (input) =>
+      withPulse(async (pulse) => removeTemporary({ cluster: await dependencies.cluster(input.cluster), input, pulse })),
     offerSnapshot: (input) =>
       withPulse(async (pulse) => {
         const { data } = input.volume;
@@ -43,15 +47,27 @@ export function volumeActivities(dependencies: ActivityDependencies): VolumeActi
       withPulse(async (pulse) => {
         const { cluster, location } = input.restore;
         if (input.volume.data?.kind === 'csi') return awaitFromSnapshot({ cluster: await dependencies.cluster(cluster), input, pulse });
-        const { manifest } = await (await dependencies.repository(location)).readBackup(input.sequence);
+        const backups = await dependencies.repository(location);
+        const { manifest } = await backups.readBackup(input.sequence);
         return restoreVolume({
           cluster: await dependencies.cluster(cluster),
           mover: await dependencies.mover(cluster),
           // Of the cluster that the backup was made of, which need not be this one.
           repository: await dependencies.volumeRepository(location, manifest.cluster.uid, pulse.signal),
+          backups,
           input,
           pulse,
         });
       }),
+    recoverApplication: (input) =>
+      withPulse(async (pulse) =>
+        recoverApplication({
+          plugin: (await dependencies.plugins()).named(input.application.task.plugin),
+          cluster: await dependencies.cluster(input.restore.cluster),
+          repository: await dependencies.repository(input.restore.location),
+          input,
+          pulse,
+        }),
+      ),
   };
 }

@@ -10,6 +10,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, done: (code: ExitCode
   restore: async (program, done) => {
     (await import('./commands/restore.ts')).restoreCommand(program, done);
   },
+  volume: async (program, done) => {
+    (await import('./commands/volume.ts')).volumeCommand(program, done);
+  },
   location: async (program, done) => {
     (await import('./commands/location.ts')).locationCommand(program, done);
   },

@@ -10,6 +10,8 @@ const NOUNS = new Map(
     'backup-locations': 'location',
     repository: 'repository',
     repositories: 'repository',
+    volume: 'volume',
+    volumes: 'volume',
   }),
 );
 const VERBS = new Set(['plan', 'create', 'get', 'describe', 'logs', 'diff', 'delete', 'add', 'check', 'init', 'stats']);

@@ -1,13 +1,15 @@
+import type { CapturedApplication, RecoveredApplication } from './application.ts';
 import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
 import type { CopyActivities } from './copy.ts';
+import type { HookCounts, HookTarget } from './hook.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine } from './outcome.ts';
-import type { QuiesceActivities, QuiesceTask } from './quiesce.ts';
+import type { QuiesceActivities, QuiesceState, QuiesceTask } from './quiesce.ts';
 import type { ResourceType } from './resource.ts';
 import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
 import type { ScheduleActivities } from './schedule.ts';
 import type { Selection } from './selection.ts';
-import type { CapturedVolume, PlannedVolume, RestoredVolume } from './volume.ts';
+import type { CapturedVolume, PlannedVolume, RestoredVolume, VolumeGroup } from './volume.ts';
 
 /** Where a batch of capturing begins: the kinds still to list and, within the first of them, the page to go on with. */
 export interface CaptureCursor {
@@ -146,6 +148,12 @@ export interface RestorePreparation {
   readonly warnings: readonly Issue[];
   /** Captured volumes of the selection; absent when the restore leaves volumes alone. */
   readonly volumes?: readonly CapturedVolume[];
+  /** Applications of the selection that are brought back through themselves; absent when there are none, or the restore leaves data alone. */
+  readonly applications?: readonly CapturedApplication[];
+  /** Commands to run in the restored pods; absent when there are none. */
+  readonly hooks?: readonly HookTarget[];
+  /** Some pods get init containers, and must be there before their workloads. */
+  readonly hasInitContainers?: true;
   /** Set when parts of the backup cannot be read: what cannot be restored because of it, and their segment ids. */
   readonly errors?: readonly Issue[];
   readonly lostParts?: readonly string[];
@@ -218,6 +226,8 @@ export interface VolumePlan {
   /** uid of the cluster: its volumes are in one restic repository. */
   readonly clusterUid: string;
   readonly volumes: readonly PlannedVolume[];
+  /** Volumes to be cut together; absent when there are none. */
+  readonly groups?: readonly VolumeGroup[];
   /** Applications to be quiesced while volumes are captured. */
   readonly quiesce: readonly QuiesceTask[];
   readonly warnings: readonly Issue[];
@@ -230,12 +240,31 @@ export interface CaptureVolumeInput {
   /** Names the run's movers: the same in every attempt. */
   readonly runId: string;
   readonly volume: PlannedVolume;
+  /** Its VolumeSnapshot when that was cut in a group; absent: it has one of its own. */
+  readonly snapshot?: string;
+}
+
+export interface TakeGroupSnapshotInput {
+  readonly backup: BackupProjectInput;
+  readonly runId: string;
+  readonly group: VolumeGroup;
+}
+
+export interface GroupSnapshotTaken {
+  /** One for each claim; none when the group could not be cut. */
+  readonly snapshots: readonly { readonly claim: string; readonly snapshot: string }[];
+  /** Why it could not be cut, for people; '' when it was. Nothing is left of it then. */
+  readonly problem: string;
 }
 
 interface RemoveTemporaryInput {
   readonly cluster: string;
   readonly runId: string;
   readonly namespaces: readonly string[];
+  /** What becomes of snapshots that were to be kept: a backup may name them, or none does. Absent when there are none. */
+  readonly keptSnapshots?: 'keep' | 'delete';
+  /** Absent when the run has none. */
+  readonly groups?: readonly VolumeGroup[];
 }
 
 export interface RestoreVolumeInput {
@@ -246,11 +275,25 @@ export interface RestoreVolumeInput {
   readonly volume: CapturedVolume;
 }
 
+export interface RecoverApplicationInput {
+  readonly restore: RestoreProjectInput;
+  readonly sequence: number;
+  readonly serverTime: string;
+  readonly runId: string;
+  readonly application: CapturedApplication;
+}
+
+export interface RecoverApplicationResult extends RecoveredApplication {
+  readonly warnings: readonly Issue[];
+}
+
 export interface VolumeActivities {
   /** Finds the claims that the selection takes, and decides by the policy how each is captured. Writes nothing. */
   planVolumes(input: BackupProjectInput): Promise<VolumePlan>;
   /** Snapshots one volume and returns when the snapshot is cut. Safe to repeat: a run has one snapshot of a volume. */
   takeSnapshot(input: CaptureVolumeInput): Promise<void>;
+  /** Snapshots several volumes at one moment and returns when that has passed, or says why it cannot be. Safe to repeat. */
+  takeGroupSnapshot(input: TakeGroupSnapshotInput): Promise<GroupSnapshotTaken>;
   /** Copies the data of one volume to the location, from its snapshot where there is one, or has the snapshot kept. Safe to repeat: what the repository has is not sent again. */
   captureVolume(input: CaptureVolumeInput): Promise<CapturedVolume>;
   /** Deletes what a run has made in the cluster for its own use. Safe to repeat. */
@@ -259,9 +302,80 @@ export interface VolumeActivities {
   offerSnapshot(input: RestoreVolumeInput): Promise<void>;
   /** Fills the volume of a claim that this restore made, and compares what is there with what was recorded. */
   restoreVolume(input: RestoreVolumeInput): Promise<RestoredVolume>;
+  /** Waits for the restored pods of an application, and has its plugin bring back what is not in its files. Safe to repeat. */
+  recoverApplication(input: RecoverApplicationInput): Promise<RecoverApplicationResult>;
+}
+
+interface CreateHookedPodsInput extends WithoutLostParts {
+  readonly restore: RestoreProjectInput;
+  readonly sequence: number;
+  readonly serverTime: string;
+}
+
+export interface RunHooksInput {
+  readonly restore: RestoreProjectInput;
+  readonly serverTime: string;
+  readonly target: HookTarget;
+}
+
+export interface HooksRun extends HookCounts {
+  readonly warnings: readonly Issue[];
+  readonly errors: readonly Issue[];
+}
+
+export interface HookActivities {
+  /** Creates the captured pods that get init containers, for their workloads to take over. Safe to repeat. */
+  createHookedPods(input: CreateHookedPodsInput): Promise<void>;
+  /** Runs commands in the pods of a workload that the restore has made, each as soon as it runs. Repeated, a command may run twice. */
+  runHooks(input: RunHooksInput): Promise<HooksRun>;
+}
+
+export interface PlanPauseInput {
+  readonly restore: RestoreProjectInput;
+  /** Those that are to be written to. */
+  readonly volumes: readonly CapturedVolume[];
+}
+
+/** A claim, as it is in the cluster, that must not be written to. */
+export interface BlockedClaim {
+  readonly namespace: string;
+  readonly claim: string;
+  readonly reason: string;
+}
+
+export interface PausePlan {
+  readonly tasks: readonly QuiesceTask[];
+  readonly blocked: readonly BlockedClaim[];
+}
+
+export interface PauseWorkloadInput {
+  readonly restore: RestoreProjectInput;
+  readonly runId: string;
+  readonly task: QuiesceTask;
+}
+
+export interface ResumeWorkloadInput extends PauseWorkloadInput {
+  /** Absent when pausing was cut off. */
+  readonly state?: QuiesceState;
+}
+
+export interface PauseResult {
+  readonly state: QuiesceState;
+  readonly warnings: readonly Issue[];
+}
+
+export interface PauseActivities {
+  /** Finds what mounts the volumes that a restore in place writes to. Writes nothing. */
+  planPause(input: PlanPauseInput): Promise<PausePlan>;
+  /** Scales a workload down, with the earlier count written on it in the same request. Returns when its pods are gone. Safe to repeat. */
+  pauseWorkload(input: PauseWorkloadInput): Promise<PauseResult>;
+  /** Gives it the earlier count back. Safe to repeat. */
+  resumeWorkload(input: ResumeWorkloadInput): Promise<PauseResult>;
 }
 
 export type HoldfastActivities = BackupActivities &
+  PauseActivities &
+  HookActivities &
   RestoreActivities &
   VolumeActivities &
   QuiesceActivities &

@@ -1,3 +1,5 @@
+import type { CapturedApplication } from './application.ts';
+import type { HookRule } from './hook.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
 import type { Selection } from './selection.ts';
@@ -18,6 +20,8 @@ export interface BackupProjectInput {
   readonly ttlSeconds?: number;
   /** How the data of volumes is captured; absent: not at all. */
   readonly volumes?: VolumeRequest;
+  /** Commands for all pods that it meets, beside those of their annotations. */
+  readonly hooks?: readonly HookRule[];
 }
 
 export interface BackupProjectResult {
@@ -39,6 +43,8 @@ export interface BackupProjectResult {
   readonly copies: readonly string[];
   /** One for each claim that the backup covers; absent when it does not look at volumes. */
   readonly volumes?: readonly CapturedVolume[];
+  /** One for each application that a plugin treated; absent when none was. */
+  readonly applications?: readonly CapturedApplication[];
 }
 
 /** Answer of the query `progress` of a backup. */

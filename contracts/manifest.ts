@@ -1,3 +1,4 @@
+import type { CapturedApplication } from './application.ts';
 import type { Issue, LogLine, StepTiming } from './outcome.ts';
 import type { ResourceType } from './resource.ts';
 import type { Selection } from './selection.ts';
@@ -117,6 +118,8 @@ export interface BackupManifest {
   readonly expiresAt?: string;
   /** One for each claim that the backup covers; absent when it did not look at volumes. */
   readonly volumes?: readonly CapturedVolume[];
+  /** One for each application that a plugin treated; absent when none was. */
+  readonly applications?: readonly CapturedApplication[];
 }
 
 /** An entry of the chain that says that recovery points were removed on purpose. */
@@ -175,4 +178,16 @@ export interface CollectionManifest {
   readonly bytes: number;
 }
 
-export type Manifest = BackupManifest | DeletionManifest | RotationManifest | HoldManifest | CollectionManifest;
+/** An entry of the chain that announces that snapshots of volumes are forgotten: a backup after it may not name any of them. */
+export interface VolumeCollectionManifest {
+  readonly formatVersion: typeof FORMAT_VERSION;
+  readonly type: 'volume-collection';
+  /** ISO-8601, by the store's clock. */
+  readonly at: string;
+  /** uid of the cluster whose volumes they are of. */
+  readonly cluster: string;
+  /** Ids of restic snapshots. */
+  readonly snapshots: readonly string[];
+}
+
+export type Manifest = BackupManifest | DeletionManifest | RotationManifest | HoldManifest | CollectionManifest | VolumeCollectionManifest;

@@ -21,6 +21,10 @@ export interface QuiesceTask {
   readonly onError: 'fail' | 'continue';
   /** Claims that are consistent while it holds, by name. */
   readonly claims: readonly string[];
+  /** Claims whose files are not captured: what they hold is in what the plugin keeps, and a restore brings it back through the application. */
+  readonly replaces?: readonly string[];
+  /** The workload that the application's pods come from, nearest to the top; absent for pods of their own. Restored pods are found by it. */
+  readonly workload?: { readonly kind: string; readonly name: string };
   /** What the plugin promises when it succeeds. */
   readonly guarantee: Consistency;
 }
@@ -38,7 +42,9 @@ export type PutBack =
   /** A small text file with mode 0600, of the same owner as the folder that it is in. */
   | { readonly kind: 'file'; readonly claim: string; readonly path: string; readonly content: string }
   /** A tar that the plugin gave to the sink under the name `stream`, unpacked into the folder `path`, over what is there. */
-  | { readonly kind: 'tar'; readonly claim: string; readonly path: string; readonly stream: string };
+  | { readonly kind: 'tar'; readonly claim: string; readonly path: string; readonly stream: string }
+  /** A file that must not be there. */
+  | { readonly kind: 'absent'; readonly claim: string; readonly path: string };
 
 /** A stream that a plugin has kept with the backup. */
 export interface KeptStream {

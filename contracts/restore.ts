@@ -1,3 +1,5 @@
+import type { RecoveredApplication } from './application.ts';
+import type { HookCounts, RestoreHookRule } from './hook.ts';
 import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
 import type { ObjectId } from './resource.ts';
 import type { Selection } from './selection.ts';
@@ -48,6 +50,10 @@ export interface RestoreOptions {
   readonly selection: Selection;
   /** Old namespace to new namespace; absent ones keep their name. */
   readonly namespaceMapping: Readonly<Record<string, string>>;
+  /** Old storage class to new one. Claims whose class changes get a new volume. */
+  readonly storageClassMapping?: Readonly<Record<string, string>>;
+  /** Sizes of single claims, by `namespace/claim` as captured: `20Gi`. They get a new volume, too. */
+  readonly volumeSizes?: Readonly<Record<string, string>>;
   readonly conflictPolicy: ConflictPolicy;
   /** Also restore what a controller would make again (pods of a ReplicaSet, ReplicaSets of a Deployment, Jobs of a CronJob). */
   readonly includeControlled: boolean;
@@ -57,6 +63,10 @@ export interface RestoreOptions {
   readonly readinessTimeoutMs: number;
   /** How the data of volumes is restored; absent: not at all. */
   readonly volumes?: VolumeRestoreRequest;
+  /** Commands and init containers for the restored pods, beside those of their annotations. */
+  readonly hooks?: readonly RestoreHookRule[];
+  /** For plugins that bring applications back, by plugin and name: `{ elasticsearch: { rename: 'old-$1' } }`. */
+  readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Input of the workflow `restoreProject`. */
@@ -110,6 +120,10 @@ export interface RestoreProjectResult {
   readonly verification: VerificationReport;
   /** One for each captured volume of the selection; absent when the restore left volumes alone. */
   readonly volumes?: readonly RestoredVolume[];
+  /** One for each application that a plugin brought back; absent when there was none. */
+  readonly applications?: readonly RecoveredApplication[];
+  /** Absent when there were none to run. */
+  readonly hooks?: HookCounts;
   readonly warnings: readonly Issue[];
   readonly errors: readonly Issue[];
   readonly startedAt: string;

@@ -1,4 +1,5 @@
 import type { BackupProjectResult } from './backup.ts';
+import type { HookRule } from './hook.ts';
 import type { Issue, RunPhase, StepTiming } from './outcome.ts';
 import type { RetentionPolicy } from './retention.ts';
 import type { Selection } from './selection.ts';
@@ -26,6 +27,8 @@ export interface ScheduledBackup {
   readonly ttlSeconds?: number;
   /** How the data of volumes is captured; absent: not at all. */
   readonly volumes?: VolumeRequest;
+  /** Commands for all pods that it meets. */
+  readonly hooks?: readonly HookRule[];
   /** Applied after each good backup; absent: nothing is removed. */
   readonly retention?: RetentionPolicy;
 }

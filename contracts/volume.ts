@@ -96,6 +96,14 @@ export interface PlannedVolume extends CoveredVolume {
   readonly pods: readonly string[];
 }
 
+/** Volumes whose snapshots are cut at one moment. */
+export interface VolumeGroup {
+  readonly namespace: string;
+  readonly claims: readonly string[];
+  /** VolumeGroupSnapshotClass. */
+  readonly snapshotClass: string;
+}
+
 /** A capture by a mover. */
 export interface MovedData {
   readonly kind: 'restic';

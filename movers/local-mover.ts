@@ -2,12 +2,14 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
-import type { MovedData, VolumeSource } from '../contracts/volume.ts';
+import type { MovedData, MoveProgress, VolumeSource } from '../contracts/volume.ts';
 import { countFiles } from './count-files.ts';
+import { putBackIn } from './local-put-back.ts';
 import { LocalRestic, processEnvironment, type LocalResticSettings } from './local-restic.ts';
 import { checkRestored, movedData } from './move-result.ts';
-import type { BackupTask, MoveOptions, Mover, RestoredData, RestoreTask } from './port.ts';
+import type { BackupTask, MoveOptions, Mover, PutBackTask, RestoredData, RestoreTask } from './port.ts';
 import { withBeat } from './progress-beat.ts';
+import { PutBackProgress } from './put-back-progress.ts';
 import {
   backupArguments,
   EMPTY_NAME,
@@ -61,7 +63,7 @@ export class LocalMover implements Mover {
   async backup(task: BackupTask, options: MoveOptions): Promise<MovedData> {
     const place = this.#placeOf(task, { create: false });
     const shared = backupArguments(task, { ...this.#restic.context(task.repository), device: place });
-    return this.#move(task, options, async (output) => {
+    return this.#oneByOne({ id: task.id, progress: new ResticOutput() }, options, async (output) => {
       const command = task.volumeMode === 'Block' ? shared : [...shared, ...(await ofFolder(place, output))];
       return movedData(await this.#run({ task, place, command, output }, options.signal), task);
     });
@@ -70,7 +72,7 @@ export class LocalMover implements Mover {
   async restore(task: RestoreTask, options: MoveOptions): Promise<RestoredData> {
     const place = this.#placeOf(task, { create: task.volumeMode === 'Filesystem' });
     const command = restoreArguments(task, { ...this.#restic.context(task.repository), device: place });
-    return this.#move(task, options, async (output) => {
+    return this.#oneByOne({ id: task.id, progress: new ResticOutput() }, options, async (output) => {
       checkRestored(await this.#run({ task, place, command, output }, options.signal), task);
       if (task.volumeMode === 'Block') return (await this.#look(task, options.signal)).count ?? { files: 0, bytes: 0 };
       if (task.path === '/') {
@@ -81,7 +83,14 @@ export class LocalMover implements Mover {
     });
   }
 
-  #placeOf({ source, id }: Task, options: { readonly create: boolean }): string {
+  async putBack(task: PutBackTask, options: MoveOptions): Promise<void> {
+    const root = this.#placeOf(task, { create: false });
+    await this.#oneByOne({ id: task.id, progress: new PutBackProgress(task.entries) }, options, (progress) =>
+      putBackIn(root, { entries: task.entries, progress, signal: options.signal }),
+    );
+  }
+
+  #placeOf({ source, id }: Pick<Task, 'source' | 'id'>, options: { readonly create: boolean }): string {
     if (source.kind !== 'folder')
       throw new HoldfastError(FailureType.BadInput, 'only a pod can mount a claim, and this worker moves folders');
     if (!/^[A-Za-z0-9-]{1,50}$/.test(id)) throw new HoldfastError(FailureType.BadInput, `mover ${id}: is not a name of a task`);
@@ -89,20 +98,23 @@ export class LocalMover implements Mover {
   }
 
   /** One call of a task at a time. */
-  async #move<T>(task: Task, options: MoveOptions, action: (output: ResticOutput) => Promise<T>): Promise<T> {
+  async #oneByOne<T, Progress extends { readonly progress: MoveProgress }>(
+    { id, progress }: { readonly id: string; readonly progress: Progress },
+    options: MoveOptions,
+    action: (progress: Progress) => Promise<T>,
+  ): Promise<T> {
     options.signal.throwIfAborted();
-    const output = new ResticOutput();
-    const before = this.#calls.get(task.id) ?? Promise.resolve();
-    const call = withBeat(output, options, async () => {
+    const before = this.#calls.get(id) ?? Promise.resolve();
+    const call = withBeat(progress, options, async () => {
       await before.catch(() => undefined);
       options.signal.throwIfAborted();
-      return action(output);
+      return action(progress);
     });
-    this.#calls.set(task.id, call);
+    this.#calls.set(id, call);
     try {
       return await call;
     } finally {
-      if (this.#calls.get(task.id) === call) this.#calls.delete(task.id);
+      if (this.#calls.get(id) === call) this.#calls.delete(id);
     }
   }
 

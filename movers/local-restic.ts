@@ -20,8 +20,10 @@ export interface LocalResticSettings {
 
 export interface RunOptions {
   readonly signal: AbortSignal;
-  /** Gets the lines of standard output, besides what is read from them. */
-  readonly onLine?: (line: string) => void;
+  /** Gets the lines of standard output, besides what is read from them; restic waits for it. */
+  readonly onLine?: (line: string) => void | Promise<void>;
+  /** Gets standard output as it is, in place of all reading of lines; restic waits for it. */
+  readonly onData?: (chunk: Buffer) => void | Promise<void>;
 }
 
 /** What a process gets of the worker's own environment. */
@@ -52,7 +54,8 @@ export class LocalRestic {
   }
 
   /** Runs a command that takes no long time: it does not outlive its caller's interest, and is not found again by another worker. */
-  async run(repository: VolumeRepository, command: readonly string[], { signal, onLine }: RunOptions): Promise<Ended> {
+  async run(repository: VolumeRepository, command: readonly string[], options: RunOptions): Promise<Ended> {
+    const { signal } = options;
     signal.throwIfAborted();
     await mkdir(this.#scratch, { recursive: true, mode: 0o700 });
     const folder = await mkdtemp(join(this.#scratch, 'run-'));
@@ -66,10 +69,17 @@ export class LocalRestic {
       };
       signal.addEventListener('abort', stop, { once: true });
       const output = new ResticOutput();
-      const reads = [readLines(child.stdout, output, onLine), readLines(child.stderr, output)];
-      const [[code]] = await Promise.all([ended, ...reads]).finally(() => {
-        signal.removeEventListener('abort', stop);
-      });
+      const reads = [readOutput(child.stdout, output, options), readOutput(child.stderr, output, {})];
+      const [[code]] = await Promise.all([ended, ...reads])
+        .catch(async (error: unknown) => {
+          // Whoever was to take the output cannot: nobody reads it any more.
+          stop();
+          await ended;
+          throw error;
+        })
+        .finally(() => {
+          signal.removeEventListener('abort', stop);
+        });
       signal.throwIfAborted();
       return { code: code ?? undefined, output };
     } catch (error) {
@@ -94,9 +104,13 @@ export async function processEnvironment(repository: VolumeRepository, folder: s
   return { ...(Object.fromEntries(inherited) as Record<string, string>), ...variables, ...Object.fromEntries(paths) };
 }
 
-async function readLines(stream: Readable, output: ResticOutput, onLine?: (line: string) => void): Promise<void> {
+async function readOutput(stream: Readable, output: ResticOutput, { onLine, onData }: Omit<RunOptions, 'signal'>): Promise<void> {
+  if (onData) {
+    for await (const chunk of stream) await onData(chunk as Buffer);
+    return;
+  }
   for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
     output.take(line);
-    onLine?.(line);
+    await onLine?.(line);
   }
 }

@@ -4,8 +4,11 @@ import type { Cluster } from '../kubernetes/port.ts';
 import { checkRestored, movedData } from './move-result.ts';
 import { MoverPodLife } from './mover-pod.ts';
 import type { PodMoverSettings } from './pod-settings.ts';
-import type { BackupTask, MoveOptions, Mover, RestoredData, RestoreTask } from './port.ts';
+import type { PodOfTask } from './pod-frame.ts';
+import type { BackupTask, MoveOptions, Mover, PutBackTask, RestoredData, RestoreTask } from './port.ts';
 import { withBeat } from './progress-beat.ts';
+import { PutBackPod } from './put-back-pod.ts';
+import { PutBackProgress } from './put-back-progress.ts';
 import type { Ended } from './restic-failure.ts';
 import { ResticOutput } from './restic-output.ts';
 
@@ -40,22 +43,36 @@ export class PodMover implements Mover {
     });
   }
 
+  async putBack(task: PutBackTask, options: MoveOptions): Promise<void> {
+    const { entries } = task;
+    const pod = new PutBackPod(this.#cluster, this.#placeOf(task, options.signal));
+    const progress = new PutBackProgress(entries);
+    await withBeat(progress, options, () => this.#andRemove(pod, () => pod.run({ entries, progress, signal: options.signal })));
+  }
+
   async #move<T>(task: Task, options: MoveOptions, resultOf: (ended: Ended) => T): Promise<T> {
+    const life = new MoverPodLife(this.#cluster, { ...this.#placeOf(task, options.signal), task });
+    const output = new ResticOutput();
+    return withBeat(output, options, () => this.#andRemove(life, async () => resultOf(await life.run(output, options.signal))));
+  }
+
+  #placeOf(task: Pick<Task, 'id' | 'source' | 'run'>, signal: AbortSignal): PodOfTask {
     const { source: claim } = task;
     if (claim.kind !== 'claim') throw new HoldfastError(FailureType.BadInput, 'a folder cannot be mounted by a pod');
     if (!/^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/.test(task.id)) {
       throw new HoldfastError(FailureType.BadInput, `mover ${task.id}: is not a name of a task`);
     }
-    options.signal.throwIfAborted();
-    const life = new MoverPodLife(this.#cluster, { task, claim, settings: this.#settings });
-    const output = new ResticOutput();
-    return withBeat(output, options, async () => {
-      try {
-        return resultOf(await life.run(output, options.signal));
-      } finally {
-        // What cannot be removed now is found by its labels later; it must not hide how the move ended.
-        await life.remove().catch(() => undefined);
-      }
-    });
+    signal.throwIfAborted();
+    return { task, claim, settings: this.#settings };
+  }
+
+  /** Removes the pod whatever becomes of the work. */
+  async #andRemove<T>(pod: { remove(): Promise<void> }, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      // What cannot be removed now is found by its labels later; it must not hide how the work ended.
+      await pod.remove().catch(() => undefined);
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { JsonObject } from '../contracts/json.ts';
-import type { VolumeSource } from '../contracts/volume.ts';
+import { metadata, moverName, podObject, READS, securityContext, VOLUME, WRITES, type PodOfTask } from './pod-frame.ts';
 import { POD_SCRIPT } from './pod-script.ts';
 import type { PodMoverSettings } from './pod-settings.ts';
 import type { BackupTask, RestoreTask } from './port.ts';
@@ -8,63 +8,21 @@ import { backupArguments, optionArguments, restoreArguments } from './restic-com
 import { moverSecrets } from './restic-environment.ts';
 
 type Task = BackupTask | RestoreTask;
-type Claim = Extract<VolumeSource, { kind: 'claim' }>;
 
 /** One mover in a cluster: a task, and where its volume is. */
-export interface MoverPod {
+export interface MoverPod extends PodOfTask {
   readonly task: Task;
-  readonly claim: Claim;
-  readonly settings: PodMoverSettings;
 }
 
 export const MOVER_CONTAINER = 'restic';
-export const MANAGED_BY = { name: 'app.kubernetes.io/managed-by', value: 'holdfast' } as const;
 
-/** Seconds that restic gets to remove its lock. */
-const GRACE_SECONDS = 5;
-const DEADLINE_SECONDS = 7 * 24 * 60 * 60;
-const VOLUME = '/volume';
 const DEVICE = '/dev/holdfast-volume';
 const SCRATCH = '/scratch';
 const SECRETS = '/secrets';
 
-/** To read everything, whoever's it is; and to write it, with owners, modes, capabilities of files and device nodes. */
-const READS = ['DAC_READ_SEARCH'];
-const WRITES = ['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'];
-
-export function moverName(id: string): string {
-  return `holdfast-mover-${id}`;
-}
-
 /** The pod of a task. `recovers` for one that follows a killed one. Rejects with `BadInput` when the location cannot be reached from a pod. */
 export function moverPodObject(mover: MoverPod, { recovers }: { readonly recovers: boolean }): JsonObject {
-  const { task, claim, settings } = mover;
-  const { nodeSelector, tolerations, imagePullSecrets = [], hostAliases, priorityClassName, runtimeClassName, serviceAccount } = settings;
-  const pinned = claim.node === '' ? { ...(nodeSelector ? { nodeSelector } : {}) } : { nodeName: claim.node };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: metadata(mover, settings.annotations),
-    spec: {
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      terminationGracePeriodSeconds: GRACE_SECONDS,
-      activeDeadlineSeconds: settings.deadlineSeconds ?? DEADLINE_SECONDS,
-      // The same in every pod of the task: restic's lock names it, and so the next pod knows the lock of a killed one.
-      hostname: `mover-${task.id}`,
-      ...pinned,
-      ...(tolerations ? { tolerations } : {}),
-      ...(hostAliases ? { hostAliases } : {}),
-      ...(priorityClassName === undefined ? {} : { priorityClassName }),
-      ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
-      ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount }),
-      ...(settings.hostNetwork === true ? { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' } : {}),
-      imagePullSecrets: imagePullSecrets.map((name) => ({ name })),
-      containers: [container(mover, recovers)],
-      volumes: volumes(mover),
-    },
-  };
+  return podObject(mover, { containers: [container(mover, recovers)], volumes: volumes(mover) });
 }
 
 /** Password, credentials and files of a task's pod. With the pod's uid it is removed with the pod at the latest. */
@@ -79,21 +37,6 @@ export function moverSecretObject(mover: MoverPod, podUid = ''): JsonObject {
     metadata: { ...metadata(mover), ...(podUid === '' ? {} : { ownerReferences }) },
     type: 'Opaque',
     data: Object.fromEntries(all.map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
-  };
-}
-
-function metadata({ task, claim, settings }: MoverPod, annotations: Readonly<Record<string, string>> = {}): JsonObject {
-  return {
-    name: moverName(task.id),
-    namespace: claim.namespace,
-    labels: {
-      ...settings.labels,
-      [MANAGED_BY.name]: MANAGED_BY.value,
-      'app.kubernetes.io/component': 'mover',
-      'holdfast.dev/mover': task.id,
-      ...(task.run === undefined ? {} : { 'holdfast.dev/run': task.run }),
-    },
-    annotations: { ...annotations, 'holdfast.dev/claim': claim.claim },
   };
 }
 
@@ -169,18 +112,6 @@ function locationVolume({ repository }: Task, { location }: PodMoverSettings): J
       advice: 'name a volume with the folder in the settings of the movers, or use a bucket for the location',
     },
   );
-}
-
-function securityContext(capabilities: readonly string[]): JsonObject {
-  return {
-    runAsUser: 0,
-    runAsGroup: 0,
-    runAsNonRoot: false,
-    allowPrivilegeEscalation: false,
-    readOnlyRootFilesystem: true,
-    capabilities: { drop: ['ALL'], add: capabilities },
-    seccompProfile: { type: 'RuntimeDefault' },
-  };
 }
 
 /** Kubernetes replaces $(NAME) in commands and values; $$ is a $. */

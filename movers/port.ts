@@ -16,6 +16,11 @@ export interface Mover {
    * Makes the volume equal to the snapshot, or to a part of it: what differs is overwritten and, with `exact`, what the snapshot does not have is deleted.
    */
   restore(task: RestoreTask, options: MoveOptions): Promise<RestoredData>;
+  /**
+   * Writes over what is in the volume, in the order of `entries`; nothing is deleted that they do not name. Symbolic links in the volume are never
+   * followed out of it: `Forbidden`. For volumes of files only.
+   */
+  putBack(task: PutBackTask, options: MoveOptions): Promise<void>;
 }
 
 export interface MoveOptions {
@@ -47,6 +52,19 @@ interface Task {
   readonly repository: VolumeRepository;
   /** The run's id: a label of everything that the mover makes in the cluster. */
   readonly run?: string;
+}
+
+/** What is put into a volume, below its root, which is ''. Folders that lack are made. */
+export type PutBackEntry =
+  /** A small file with mode 0600, of the same owner as the folder that it is in. */
+  | { readonly kind: 'file'; readonly path: string; readonly content: string }
+  /** A tar of so many bytes, unpacked into the folder `path` with its modes; owners are those of that folder. `content` gives it from the beginning each time. */
+  | { readonly kind: 'tar'; readonly path: string; readonly bytes: number; readonly content: () => AsyncIterable<Buffer> }
+  /** A file that must not be there; nothing when it is not. */
+  | { readonly kind: 'absent'; readonly path: string };
+
+export interface PutBackTask extends Omit<Task, 'repository' | 'volumeMode'> {
+  readonly entries: readonly PutBackEntry[];
 }
 
 export interface BackupTask extends Task {

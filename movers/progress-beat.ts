@@ -1,10 +1,10 @@
+import type { MoveProgress } from '../contracts/volume.ts';
 import type { MoveOptions } from './port.ts';
-import type { ResticOutput } from './restic-output.ts';
 
 const BEAT_MS = 1000;
 
 /** Runs `action` and tells its caller every second where it stands, also while nothing moves. When the signal fires, it rejects with its reason. */
-export async function withBeat<T>(output: ResticOutput, options: MoveOptions, action: () => Promise<T>): Promise<T> {
+export async function withBeat<T>(output: { readonly progress: MoveProgress }, options: MoveOptions, action: () => Promise<T>): Promise<T> {
   const beat = () => {
     options.onProgress(output.progress);
   };

@@ -75,9 +75,23 @@ export function restoreArguments(task: RestoreTask, context: CommandContext & { 
   ];
 }
 
-/** Everything below a folder of a snapshot: a line of JSON each. */
-export function lsArguments(snapshot: string, path: string, context: CommandContext): readonly string[] {
-  return ['ls', snapshot, path, '--recursive', ...common(context)];
+/** What is in a folder of a snapshot, or with `recursive` everything below it: a line of JSON each, the folder itself first. */
+export function lsArguments(snapshot: string, path: string, context: CommandContext & { readonly recursive: boolean }): readonly string[] {
+  return ['ls', snapshot, path, ...(context.recursive ? ['--recursive'] : []), ...common(context)];
+}
+
+/** One folder of a snapshot as restic stores it: also where symbolic links point, which `ls` does not say. */
+export function treeArguments(snapshot: string, path: string, context: CommandContext): readonly string[] {
+  return ['cat', 'tree', path === '/' ? snapshot : `${snapshot}:${path}`, ...common(context)];
+}
+
+/** Parts of a snapshot, or with none all of it, into a folder of this machine, compared with the snapshot's hashes afterwards. */
+export function restorePartsArguments(
+  { snapshot, paths, folder }: { readonly snapshot: string; readonly paths: readonly string[]; readonly folder: string },
+  context: CommandContext,
+): readonly string[] {
+  const parts = paths.flatMap((path) => ['--include', literally(path)]);
+  return ['restore', snapshot, ...common(context), '--target', folder, '--sparse', '--verify', ...parts];
 }
 
 /** A file of a snapshot, or a folder as tar, to the output or to a file or device. */
@@ -86,15 +100,35 @@ export function dumpArguments(snapshot: string, path: string, context: CommandCo
   return ['dump', snapshot, path, ...common(context), ...(target === undefined ? [] : ['--target', target])];
 }
 
-/** Snapshots of ours: of one id, or of all hosts. */
+/** Snapshots of ours: of one id, or of all hosts. Writes nothing, not even a lock. */
 export function snapshotsArguments(context: CommandContext & { readonly snapshot?: string }): readonly string[] {
   const { snapshot } = context;
-  return ['snapshots', ...common(context), '--tag', OWN_TAG, ...(snapshot === undefined ? [] : [snapshot])];
+  return ['snapshots', '--no-lock', ...common(context), '--tag', OWN_TAG, ...(snapshot === undefined ? [] : [snapshot])];
 }
 
-/** Removes snapshots; with `prune` also the data that only they had, for which restic needs the repository for itself. */
-export function forgetArguments(snapshots: readonly string[], context: CommandContext & { readonly prune: boolean }): readonly string[] {
-  return ['forget', ...common(context), ...(context.prune ? ['--prune'] : []), ...snapshots];
+/** Removes snapshots, not their data. restic needs the repository for itself, and fails at once when it is not alone. */
+export function forgetArguments(snapshots: readonly string[], context: CommandContext): readonly string[] {
+  return ['forget', ...common(context, '0s'), ...snapshots];
+}
+
+/**
+ * Removes data that no snapshot needs, and what a killed mover left; fails at once when restic is not alone. Without `repack` only whole packs go: those of which
+ * something is needed stay as they are.
+ */
+export function pruneArguments(context: CommandContext & { readonly repack: boolean }): readonly string[] {
+  return ['prune', ...common(context, '0s'), ...(context.repack ? [] : ['--max-repack-size', '0'])];
+}
+
+/** Proves that everything is there that the snapshots need; reads the content of a share of it, in percent. Writes nothing, not even a lock. */
+export function checkArguments(context: CommandContext & { readonly readPercent: number }): readonly string[] {
+  const { readPercent } = context;
+  const read = readPercent >= 100 ? ['--read-data'] : readPercent > 0 ? [`--read-data-subset=${readPercent}%`] : [];
+  return ['check', '--no-lock', ...common(context), ...read];
+}
+
+/** Bytes in the location that snapshots share or have alone; writes nothing, not even a lock. */
+export function statsArguments(snapshots: readonly string[], context: CommandContext): readonly string[] {
+  return ['stats', '--mode', 'raw-data', '--no-lock', ...common(context), ...snapshots];
 }
 
 /** Removes locks whose process is known to be dead: on this machine, or not renewed for half an hour. */

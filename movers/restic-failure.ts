@@ -22,7 +22,7 @@ type Rule = readonly [type: FailureType, pattern: RegExp, advice: string];
 const BY_MESSAGE: readonly Rule[] = [
   [
     FailureType.NotFound,
-    /no matching ID found|no snapshot found|failed to find snapshot|path .* not found/i,
+    /no matching ID found|no snapshot found|failed to find snapshot: no|load snapshot \S+: .*(no such file|does not exist|not found)|path .* not found/i,
     'list what there is with: volume ls',
   ],
   [FailureType.LocationGone, /NoSuchBucket|bucket does not exist|ContainerNotFound/i, 'check that the bucket of the location still exists'],

@@ -75,7 +75,7 @@ export class ResticOutput {
 
   /** Takes one line without its end. */
   take(line: string): void {
-    const message = parse(line);
+    const message = parseLine(line);
     if (Array.isArray(message)) this.#takeSnapshots(message as readonly Json[]);
     else if (isObject(message)) this.#takeMessage(message);
     else if (line.trim() !== '' && !/^[{[]/.test(line)) this.#lastWords = line.trim();
@@ -143,7 +143,8 @@ function finalProgress(summary: JsonObject, before: MoveProgress): MoveProgress 
   return { ...before, filesDone: files, filesTotal: files, bytesDone: bytes, bytesTotal: bytes };
 }
 
-function parse(line: string): Json | undefined {
+/** A line of restic's that is JSON; undefined for others. */
+export function parseLine(line: string): Json | undefined {
   if (!/^[{[]/.test(line)) return undefined;
   try {
     return JSON.parse(line) as Json;

@@ -1,14 +1,15 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import type { Hook, HookRule } from '../contracts/hook.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { QuiesceTask } from '../contracts/quiesce.ts';
 import { oneOf, taskLimits } from './annotations.ts';
-import { ruledHooks, type HookRule } from './hook-rules.ts';
-import { annotatedHook, readHooks, type Hook, type HookPhase } from './hooks.ts';
+import { annotatedHook, readHooks, ruledHooks, type HookPhase } from './hooks.ts';
 import type { PluginContext, QuiesceOutcome, QuiescePlugin } from './plugin.ts';
 import { claimMounts, claimsOf, containersOf, isRunning, nameOf } from './pod-containers.ts';
 import { forRelease, releaseAfter, runCommand } from './run-command.ts';
-import { briefly, taskFailure, taskId, taskWarning } from './task.ts';
+import { briefly } from '../domain/text/briefly.ts';
+import { taskFailure, taskId, taskWarning } from './task.ts';
 
 const NAME = 'exec';
 /** What a hook does is known to whoever wrote it only: nothing is promised that nobody declared. */

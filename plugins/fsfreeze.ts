@@ -7,7 +7,8 @@ import { dropLease, LEASE_LOST, leaseToken, renewLease, takeLease } from './leas
 import type { PluginContext, QuiesceOutcome, QuiescePlugin } from './plugin.ts';
 import { claimMounts, claimsOf, containerNamed, isRunning, nameOf, readMounts } from './pod-containers.ts';
 import { forRelease, releaseAfter, runCommand } from './run-command.ts';
-import { briefly, taskFailure, taskId, taskWarning } from './task.ts';
+import { briefly } from '../domain/text/briefly.ts';
+import { taskFailure, taskId, taskWarning } from './task.ts';
 import { textAt } from '../domain/resource/fields.ts';
 
 const NAME = 'fsfreeze';

@@ -1,7 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { Cluster, ExecResult } from '../kubernetes/port.ts';
-import { briefly, type TaskPlace } from './task.ts';
+import { briefly } from '../domain/text/briefly.ts';
+import { type TaskPlace } from './task.ts';
 
 /** A line that is longer is none of a database client's answers to us. */
 const LONGEST_LINE = 64 * 1024 * 1024;

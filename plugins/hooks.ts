@@ -1,26 +1,25 @@
+import type { Hook, HookRule } from '../contracts/hook.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import { parseLossless } from '../domain/json/lossless.ts';
-import { isList, listAt, objectAt, textAt, field } from '../domain/resource/fields.ts';
+import { parseCommand } from '../domain/hooks/command.ts';
+import { inScope } from '../domain/hooks/scope.ts';
+import { listAt, objectAt, textAt, field } from '../domain/resource/fields.ts';
 import { wholeSeconds } from '../domain/time/duration.ts';
 import { annotation, oneOf, wrongAnnotation } from './annotations.ts';
-
-/** A command to be run in a pod before or after its capture. */
-export interface Hook {
-  /** '' for the pod's first. */
-  readonly container: string;
-  readonly command: readonly string[];
-  readonly onError: 'fail' | 'continue';
-  readonly timeoutSeconds: number;
-}
 
 export type HookPhase = 'pre' | 'post';
 
 /** Velero's. */
-export const HOOK_TIMEOUT_S = 30;
+const HOOK_TIMEOUT_S = 30;
 
 /** The hook that a pod's annotations ask for: Holdfast's names first, then Velero's. `BadInput` when ours cannot be read. */
 export function annotatedHook(pod: JsonObject, phase: HookPhase): Hook | undefined {
   return ownHook(pod, `holdfast.dev/${phase}-backup-hook-`) ?? veleroHook(pod, phase);
+}
+
+/** The hooks of every rule that is for the pod, in the order of the rules. */
+export function ruledHooks(rules: readonly HookRule[], pod: JsonObject, phase: HookPhase): readonly Hook[] {
+  const { namespace, labels } = { namespace: textAt(pod, 'metadata', 'namespace'), labels: objectAt(pod, 'metadata', 'labels') };
+  return rules.filter((rule) => inScope(rule, namespace, labels)).flatMap((rule) => rule[phase]);
 }
 
 /** A task's hooks, read back from its settings. */
@@ -65,18 +64,6 @@ function veleroNamed(pod: JsonObject, prefix: string): Hook | undefined {
     onError: textAt(values, `${prefix}on-error`) === 'Continue' ? 'continue' : 'fail',
     timeoutSeconds: goSeconds(textAt(values, `${prefix}timeout`)),
   };
-}
-
-/** A JSON list of strings, or else one word: no shell splits it. */
-export function parseCommand(text: string): readonly string[] {
-  if (!text.startsWith('[')) return [text];
-  try {
-    const list = parseLossless(text);
-    if (isList(list) && list.every((word) => typeof word === 'string')) return list;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  return [text];
 }
 
 function goSeconds(text: string): number {

@@ -1,3 +1,4 @@
+import type { HookRule } from '../contracts/hook.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { PutBack, QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
@@ -30,6 +31,29 @@ export interface QuiescePlugin {
    */
   renew(task: QuiesceTask, state: QuiesceState, context: PluginContext): Promise<void>;
   release(task: QuiesceTask, state: QuiesceState | undefined, context: PluginContext): Promise<QuiesceOutcome>;
+  /** Whether `recover` has to do anything for what was reached. Pure. Absent: always. */
+  needsRecovery?(task: QuiesceTask, state: JsonObject): boolean;
+  /**
+   * After a restore, when the application's pods run: brings back what is not in its files (a dump, a snapshot of its own). `task` and `state`
+   * are those of the backup, with the namespace and the pod as they are now. Safe to repeat, also half-way. Data that is there from before the
+   * restore is left alone unless `inPlace`. Absent when everything is in the files. Rejects when it cannot be brought back.
+   */
+  recover?(task: QuiesceTask, state: JsonObject, context: RecoverContext): Promise<RecoverOutcome>;
+}
+
+export interface RecoverContext extends Omit<PluginContext, 'keep'> {
+  /** Gives a stream that `quiesce` or `release` kept, from its beginning each time. `NotFound` when there is none of that name. */
+  readonly read: (name: string) => AsyncIterable<Buffer>;
+  /** Overwrite what is there. */
+  readonly inPlace: boolean;
+  /** What the user set for this plugin. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface RecoverOutcome {
+  /** Nothing was written, on purpose; the reason for people. */
+  readonly left?: string;
+  readonly warnings: readonly Issue[];
 }
 
 export interface QuiescePlan {
@@ -40,8 +64,8 @@ export interface QuiescePlan {
 
 /** All plugins of a worker. */
 export interface Plugins {
-  /** What has to be quiesced, in this order. Pure. */
-  plan(subjects: readonly QuiesceSubject[]): QuiescePlan;
+  /** What has to be quiesced, in this order; `hooks` are commands for pods that have none of their own. Pure. */
+  plan(subjects: readonly QuiesceSubject[], hooks: readonly HookRule[]): QuiescePlan;
   /** `NotFound` when there is none of that name. */
   named(name: string): QuiescePlugin;
 }

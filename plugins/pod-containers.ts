@@ -67,6 +67,13 @@ export function claimsOf(mounts: readonly ClaimMount[]): readonly string[] {
   return [...new Set(mounts.map(({ claim }) => claim))].sort();
 }
 
+/** The claims that hold one of these folders of the container, or something in it, each once, in order of their names. */
+export function claimsHolding(mounts: readonly ClaimMount[], folders: readonly string[]): readonly string[] {
+  const around = folders.flatMap((folder) => locateInClaims(mounts, folder)?.claim ?? []);
+  const within = mounts.filter(({ mountPath }) => folders.some((folder) => mountPath.startsWith(`${folder}/`)));
+  return [...new Set([...around, ...claimsOf(within)])].sort();
+}
+
 /** Where a path of the container lies; undefined when no claim holds it. */
 export function locateInClaims(mounts: readonly ClaimMount[], path: string): ClaimPath | undefined {
   const mount = mounts.find(({ mountPath }) => path === mountPath || path.startsWith(mountPath === '/' ? '/' : `${mountPath}/`));

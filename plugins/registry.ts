@@ -3,13 +3,15 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { QuiesceTask } from '../contracts/quiesce.ts';
 import { choiceOf } from './annotations.ts';
+import { elasticsearchPlugin } from './elasticsearch/elasticsearch.ts';
 import { execPlugin } from './exec.ts';
 import { fsfreezePlugin } from './fsfreeze.ts';
-import type { HookRule } from './hook-rules.ts';
+import { mysqlPlugin } from './mysql/mysql.ts';
 import type { QuiescePlan, QuiescePlugin, QuiesceSubject, Workload } from './plugin.ts';
 import { nameOf } from './pod-containers.ts';
 import { postgresPlugin } from './postgres/postgres.ts';
 import { scaleDownPlugin } from './scale-down.ts';
+import { timescaledbPlugin } from './timescaledb/timescaledb.ts';
 import { workloadsAbove } from './workloads.ts';
 
 /** Chooses no plugin. */
@@ -19,8 +21,8 @@ const NONE = 'none';
  * The plugins that there are, in the order in which they are asked whether they know a pod: hooks are somebody's own words, and come before
  * what an image says. One list for the life of a process: some hold sessions.
  */
-export function quiescePlugins(rules: readonly HookRule[] = []): readonly QuiescePlugin[] {
-  return [execPlugin(rules), scaleDownPlugin, fsfreezePlugin, postgresPlugin()];
+export function quiescePlugins(): readonly QuiescePlugin[] {
+  return [execPlugin(), scaleDownPlugin, fsfreezePlugin, postgresPlugin(), timescaledbPlugin(), mysqlPlugin(), elasticsearchPlugin];
 }
 
 interface PlanOptions {
@@ -88,7 +90,10 @@ function withOwners(workloads: readonly Workload[], subject: QuiesceSubject): re
 }
 
 function merged(earlier: QuiesceTask | undefined, task: QuiesceTask): QuiesceTask {
-  return earlier ? { ...earlier, claims: [...new Set([...earlier.claims, ...task.claims])].sort() } : task;
+  if (!earlier) return task;
+  const both = (ours: readonly string[] = [], more: readonly string[] = []) => [...new Set([...ours, ...more])].sort();
+  const replaces = both(earlier.replaces, task.replaces);
+  return { ...earlier, claims: both(earlier.claims, task.claims), ...(replaces.length === 0 ? {} : { replaces }) };
 }
 
 function wrongChoice(object: JsonObject, names: readonly string[]): readonly Issue[] {

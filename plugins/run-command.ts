@@ -26,10 +26,10 @@ export async function runCommand(task: QuiesceTask, context: PluginContext, comm
 }
 
 /** Does work with a signal that ends it after a time, with `Conflict`, and says meanwhile that the plugin is at work. */
-export async function within<Value>(
-  context: PluginContext,
+export async function within<Context extends Pick<PluginContext, 'signal' | 'beat'>, Value>(
+  context: Context,
   limit: { readonly task: QuiesceTask; readonly seconds: number; readonly what: string },
-  work: (limited: PluginContext) => Promise<Value>,
+  work: (limited: Context) => Promise<Value>,
 ): Promise<Value> {
   const timeout = new AbortController();
   const timer = setTimeout(() => {
@@ -44,7 +44,7 @@ export async function within<Value>(
 }
 
 /** Says that the plugin is at work while something lasts. */
-async function beating<Value>({ beat }: PluginContext, work: () => Promise<Value>): Promise<Value> {
+async function beating<Value>({ beat }: Pick<PluginContext, 'beat'>, work: () => Promise<Value>): Promise<Value> {
   beat();
   const timer = setInterval(beat, BEAT_MS);
   try {

@@ -4,7 +4,8 @@ import type { Issue } from '../contracts/outcome.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
 import type { ObjectRef, ResourceType } from '../contracts/resource.ts';
-import { field, listAt, textAt } from '../domain/resource/fields.ts';
+import { field, listAt, objectAt, textAt } from '../domain/resource/fields.ts';
+import { selectorText } from '../domain/selection/selector-text.ts';
 import { taskLimits } from './annotations.ts';
 import { autoscalerWarnings } from './autoscalers.ts';
 import type { PluginContext, QuiesceOutcome, QuiescePlugin, QuiesceSubject, Workload } from './plugin.ts';
@@ -12,7 +13,7 @@ import { nameOf } from './pod-containers.ts';
 import { forRelease, releaseAfter } from './run-command.ts';
 import { readRecord, replicasOf, SCALED_DOWN, writeRecord } from './scale-record.ts';
 import { describeTask, taskFailure, taskId, taskWarning } from './task.ts';
-import { controllerOf, selectorOf, workloadsAbove } from './workloads.ts';
+import { controllerOf, workloadsAbove } from './workloads.ts';
 
 const NAME = 'scale-down';
 const TIMEOUT_S = 300;
@@ -62,7 +63,7 @@ async function quiesce(task: QuiesceTask, context: PluginContext): Promise<Quies
   const workload = await change(task, context, (object) => scaledDown(object, context.run));
   if (!workload) throw new HoldfastError(FailureType.NotFound, `${describeTask(task)}: it is gone`);
   try {
-    await awaitNoPods(task, context, { selector: selectorOf(workload), deadline });
+    await awaitNoPods(task, context, { selector: selectorText(objectAt(workload, 'spec', 'selector')), deadline });
     const { kind, name } = identity(task);
     const warnings = [...operatorWarnings(task, workload), ...(await autoscalerWarnings(task, context, { kind, name }))];
     return { state: { replicas: readRecord(workload)?.replicas ?? 0 }, warnings };

@@ -31,9 +31,3 @@ export function taskFailure(task: QuiesceTask, problem: string, advice: string):
 export function taskWarning(task: QuiesceTask, { code, problem, advice }: { code: string; problem: string; advice: string }): Issue {
   return { code, message: `${describeTask(task)}: ${problem}`, advice };
 }
-
-/** A command's error output on one line, its begin and its end: what goes into messages. */
-export function briefly(stderr: string): string {
-  const line = stderr.replace(/\s+/g, ' ').trim();
-  return line.length > 300 ? `${line.slice(0, 200)} ... ${line.slice(-100)}` : line;
-}

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../contracts/json.ts';
-import { field, listAt, objectAt, textAt } from '../domain/resource/fields.ts';
+import { field, listAt, textAt } from '../domain/resource/fields.ts';
 import { nameOf } from './pod-containers.ts';
 import type { QuiesceSubject, Workload } from './plugin.ts';
 
@@ -19,19 +19,4 @@ export function workloadsAbove(object: JsonObject, { workloads }: Pick<QuiesceSu
     above.push(found);
   }
   return above;
-}
-
-/** A workload's label selector, as text. */
-export function selectorOf(workload: JsonObject): string {
-  const labels = objectAt(workload, 'spec', 'selector', 'matchLabels');
-  const equal = Object.keys(labels).map((key) => `${key}=${textAt(labels, key)}`);
-  const sets = listAt(workload, 'spec', 'selector', 'matchExpressions').map((expression) => {
-    const key = textAt(expression, 'key');
-    const operator = textAt(expression, 'operator');
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    const values = listAt(expression, 'values').filter((value) => typeof value === 'string');
-    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-  });
-  return [...equal, ...sets].join(',');
 }

@@ -73,6 +73,24 @@ export function lastCollectedList(entries: readonly ChainEntry[]): number {
   );
 }
 
+/** Ids of the restic snapshots that backups need. */
+export function neededSnapshots(entries: readonly ChainEntry[]): Set<string> {
+  return new Set(liveBackups(entries).flatMap(({ manifest }) => snapshotsOf(manifest)));
+}
+
+export function snapshotsOf({ volumes = [] }: BackupManifest): readonly string[] {
+  return volumes.flatMap(({ data }) => (data?.kind === 'restic' ? [data.snapshot] : []));
+}
+
+/** Ids of the restic snapshots that collections have announced to forget. */
+export function announcedSnapshots(entries: readonly ChainEntry[]): Set<string> {
+  return new Set(
+    entries.flatMap(({ content }) =>
+      'manifest' in content && content.manifest.type === 'volume-collection' ? content.manifest.snapshots : [],
+    ),
+  );
+}
+
 /** Hash and name by sequence of everything that deletion entries name. An entry can name earlier ones only. */
 export function deletedSequences(entries: readonly ChainEntry[]): Map<number, { readonly hash: string; readonly name: string }> {
   const deleted = new Map<number, { readonly hash: string; readonly name: string }>();

@@ -2,7 +2,7 @@ import { HoldfastError } from '../contracts/failures.ts';
 import type { BackupManifest } from '../contracts/manifest.ts';
 import type { CallOptions } from '../storage/object-store.ts';
 import { readCatalogues } from './catalogues.ts';
-import { lastCollectedList, type ChainEntry } from './chain-entries.ts';
+import { announcedSnapshots, lastCollectedList, snapshotsOf, type ChainEntry } from './chain-entries.ts';
 import type { PackReader } from './pack-reader.ts';
 import type { SegmentIndex } from './segment-index.ts';
 
@@ -25,6 +25,7 @@ export async function assertNothingCollected(
   options: CallOptions,
 ): Promise<void> {
   const { url, index } = parts;
+  assertVolumesLeft(url, manifest, entries);
   await parts.refresh();
   if (lastCollectedList(entries) === 0 && !index.hasCondemnedList) return;
   const listDamaged = index.problems.find(({ code }) => code === 'CondemnedListDamaged');
@@ -46,4 +47,14 @@ export async function assertNothingCollected(
   await assertSafe(needed);
   for await (const { segments } of readCatalogues(parts, manifest.parts, options)) for (const id of segments) needed.add(id);
   await assertSafe(needed);
+}
+
+/** Of a backup that took longer than the grace, a collection may have taken the volumes that it captured first. */
+function assertVolumesLeft(url: string, manifest: BackupManifest, entries: readonly ChainEntry[]): void {
+  const announced = announcedSnapshots(entries);
+  const gone = snapshotsOf(manifest).filter((snapshot) => announced.has(snapshot)).length;
+  if (gone === 0) return;
+  throw new HoldfastError('Conflict', `${url}: garbage collection has taken the data of ${gone} volumes of backup ${manifest.name}`, {
+    advice: 'nothing was committed: run the backup again, and give garbage collection a longer grace than a backup takes',
+  });
 }

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../contracts/failures.ts';
+import type { BackupManifest } from '../contracts/manifest.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
-import { deletedSequences, type BackupEntry, type ChainEntry } from './chain-entries.ts';
+import { deletedSequences, liveBackups, type BackupEntry, type ChainEntry } from './chain-entries.ts';
 import { deleteUnlessLocked } from './delete-unless-locked.ts';
 import { manifestKey } from './layout.ts';
 import type { ManifestChain } from './manifest-chain.ts';
@@ -20,6 +21,14 @@ export interface LockedManifest {
   readonly until: string;
 }
 
+export interface DeletionOptions extends CallOptions {
+  /**
+   * Told of the backups that count as deleted now and whose manifest files are about to go, and of those that stay: the last moment to do away with what only
+   * the manifests know of. A deletion that died there tells of them again the next time.
+   */
+  readonly beforeFilesGo?: (going: readonly BackupManifest[], staying: readonly BackupManifest[]) => Promise<void>;
+}
+
 /**
  * Deletes backups by name: first the entry in the chain that says so, then the manifest files. It may be repeated; each call also
  * removes the files that an interrupted one has left. An unknown name is `NotFound`, a held backup is `Conflict`, and nothing is deleted.
@@ -27,7 +36,7 @@ export interface LockedManifest {
 export async function deleteBackups(
   parts: { readonly store: ObjectStore; readonly chain: ManifestChain },
   names: readonly string[],
-  options: CallOptions & { readonly deletedAt: string },
+  options: DeletionOptions & { readonly deletedAt: string },
 ): Promise<DeletionResult> {
   let result: Omit<DeletionResult, 'locked'> = { deleted: [], alreadyDeleted: [] };
   const choose = (live: readonly BackupEntry[], entries: readonly ChainEntry[]): readonly BackupEntry[] => {
@@ -53,12 +62,20 @@ export async function deleteBackups(
 /** Removes the manifest files of backups that deletion entries name, and says which the store has kept because of a lock. */
 async function removeDeletedManifests(
   { store, chain }: { readonly store: ObjectStore; readonly chain: ManifestChain },
-  options: CallOptions,
+  options: DeletionOptions,
 ): Promise<LockedManifest[]> {
   const { entries } = await chain.read(options);
   const present = new Set(entries.map(({ sequence }) => sequence));
+  const deleted = deletedSequences(entries);
+  const going = entries.flatMap(({ sequence, content }) =>
+    deleted.has(sequence) && 'manifest' in content && content.manifest.type === 'backup' ? [content.manifest] : [],
+  );
+  await options.beforeFilesGo?.(
+    going,
+    liveBackups(entries).map(({ manifest }) => manifest),
+  );
   const locked: LockedManifest[] = [];
-  for (const [sequence, { name }] of deletedSequences(entries)) {
+  for (const [sequence, { name }] of deleted) {
     if (!present.has(sequence)) continue;
     const outcome = await deleteUnlessLocked(store, manifestKey(sequence), options);
     if (outcome !== 'deleted') locked.push({ name, until: outcome.lockedUntil });

@@ -2,12 +2,14 @@ import { z } from 'zod';
 import type {
   BackupManifest,
   CollectionManifest,
+  VolumeCollectionManifest,
   DeletionManifest,
   HoldManifest,
   KeyHolder,
   RotationManifest,
   Manifest,
 } from '../contracts/manifest.ts';
+import { capturedApplication } from './application-document.ts';
 import { damaged, newerFormat } from './failures.ts';
 import { capturedVolume } from './volume-document.ts';
 
@@ -63,6 +65,7 @@ const backup = z.object({
   labels: z.record(text, text).exactOptional(),
   expiresAt: text.exactOptional(),
   volumes: z.array(capturedVolume).exactOptional(),
+  applications: z.array(capturedApplication).exactOptional(),
 }) satisfies z.ZodType<BackupManifest>;
 
 const deletion = z.object({
@@ -106,6 +109,14 @@ const collection = z.object({
   bytes: count,
 }) satisfies z.ZodType<CollectionManifest>;
 
+const volumeCollection = z.object({
+  formatVersion: z.literal(1),
+  type: z.literal('volume-collection'),
+  at: text,
+  cluster: text,
+  snapshots: z.array(hash),
+}) satisfies z.ZodType<VolumeCollectionManifest>;
+
 const packs = z.array(hash);
 const condemnedList = z.object({
   formatVersion: z.literal(1),
@@ -118,7 +129,7 @@ const condemnedList = z.object({
 
 const version = z.object({ formatVersion: z.number() });
 const chainEntry = z.object({ sequence: count.positive(), previousHash: text, repositoryId: text, body: z.unknown() });
-const manifest = z.discriminatedUnion('type', [backup, deletion, rotation, hold, collection]);
+const manifest = z.discriminatedUnion('type', [backup, deletion, rotation, hold, collection, volumeCollection]);
 const config = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.literal(1), id: text, createdAt: text, mac: hash });
 const secret = z.base64().transform((encoded) => Buffer.from(encoded, 'base64'));
 const dataKey = z.object({ number: count, key: secret, sinceSequence: count, createdAt: text });

@@ -59,6 +59,10 @@ export function condemnedNumberOf(key: string): number | undefined {
   return digits === undefined || digits === '00000000' ? undefined : Number(digits);
 }
 
+export function volumeSnapshotKey(clusterUid: string, snapshot: string): string {
+  return `${VOLUMES}${clusterUid}/snapshots/${snapshot}`;
+}
+
 /** The 64 hexadecimal digits at the end of the key of an index, pack or record; undefined for foreign objects. */
 export function hexNameOf(key: string): string | undefined {
   return /\/([0-9a-f]{64})$/.exec(key)?.[1];

@@ -3,9 +3,8 @@ import type { RetentionPolicy } from '../contracts/retention.ts';
 import { applyRetention, type RecoveryPoint, type RetentionDecision } from '../domain/retention/retention.ts';
 import { SelectorError } from '../domain/selection/label-selector-parser.ts';
 import { matchesLabels, parseLabelSelector } from '../domain/selection/label-selector.ts';
-import type { CallOptions } from '../storage/object-store.ts';
 import { type BackupEntry, type ChainEntry, deletedSequences, lastEntry, liveBackups } from './chain-entries.ts';
-import type { LockedManifest } from './deletion.ts';
+import type { DeletionOptions, LockedManifest } from './deletion.ts';
 import type { Repository } from './repository.ts';
 
 /** Which backups retention looks at: those that match everything that is given, all when nothing is. */
@@ -18,7 +17,7 @@ export interface PruneSelection {
   readonly selector?: string;
 }
 
-export interface PruneOptions extends CallOptions {
+export interface PruneOptions extends DeletionOptions {
   readonly select: PruneSelection;
   readonly policy: RetentionPolicy;
   /** ISO-8601. */

@@ -7,7 +7,7 @@ import { BatchWriter } from './batch-writer.ts';
 import { liveBackups, type BackupEntry, type StoredBackup } from './chain-entries.ts';
 import { assertNothingCollected } from './commit-guard.ts';
 import { authenticateConfig, isConfigOf, readConfig } from './config.ts';
-import { deleteBackups, type DeletionResult } from './deletion.ts';
+import { deleteBackups, type DeletionOptions, type DeletionResult } from './deletion.ts';
 import { parseJson } from './documents.ts';
 import { damaged } from './failures.ts';
 import { changeHolds, type HoldResult } from './holds.ts';
@@ -256,7 +256,7 @@ export class Repository {
     throw new HoldfastError('NotFound', `${this.#store.url}: sequence ${sequence} is no backup`, { advice: 'see "holdfast backup get"' });
   }
 
-  deleteBackups(names: readonly string[], options: CallOptions = {}): Promise<DeletionResult> {
+  deleteBackups(names: readonly string[], options: DeletionOptions = {}): Promise<DeletionResult> {
     return deleteBackups({ store: this.#store, chain: this.#chain }, names, { ...options, deletedAt: new Date().toISOString() });
   }
 

@@ -20,6 +20,7 @@ const place = { claim: text, path: text };
 const putBack = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), ...place, content: text }),
   z.object({ kind: z.literal('tar'), ...place, stream: text }),
+  z.object({ kind: z.literal('absent'), ...place }),
 ]);
 
 /** One volume in a backup's manifest. */

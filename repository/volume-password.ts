@@ -17,7 +17,7 @@ export interface VolumePassword {
  * who ask at once all get the same.
  */
 export async function volumePassword(repository: Repository, clusterUid: string, options: CallOptions = {}): Promise<VolumePassword> {
-  const known = await readPassword(repository, clusterUid, options);
+  const known = await readVolumePassword(repository, clusterUid, options);
   if (known !== undefined) return { password: known, isNew: false };
   const password = randomBytes(32).toString('base64url');
   try {
@@ -25,13 +25,18 @@ export async function volumePassword(repository: Repository, clusterUid: string,
     return { password, isNew: true };
   } catch (error) {
     if (!isFailure(error, 'AlreadyExists')) throw error;
-    const others = await readPassword(repository, clusterUid, options);
+    const others = await readVolumePassword(repository, clusterUid, options);
     if (others === undefined) throw error;
     return { password: others, isNew: false };
   }
 }
 
-async function readPassword(repository: Repository, clusterUid: string, options: CallOptions): Promise<string | undefined> {
+/** The same when it has been made; undefined when no volume of the cluster was ever sent there. */
+export async function readVolumePassword(
+  repository: Repository,
+  clusterUid: string,
+  options: CallOptions = {},
+): Promise<string | undefined> {
   try {
     const { body } = await repository.readRecord(VOLUME_PASSWORDS, clusterUid, options);
     return typeof body === 'object' && body !== null && 'password' in body ? String(body.password) : undefined;

@@ -12,6 +12,7 @@ import { resolveTools } from './resolve-tools.ts';
 import { sandboxKeys } from './sandbox-keys.ts';
 import { sandboxPaths, stateFolder } from './state-folder.ts';
 import type { SandboxPaths } from './state-folder.ts';
+import { hasStorageDriver, startStorageDriver } from './node/csi/start-driver.ts';
 import { requireMachine, startNode } from './node/start-node.ts';
 import { NODE_NAME, readNodePlace } from './node/node-place.ts';
 import { startTemporal, temporalStatus } from './temporal-server.ts';
@@ -27,6 +28,8 @@ export interface UpOptions {
   readonly withTemporal?: boolean;
   /** Also start a node, for pods: Linux and root only. A sandbox that has one keeps it until `down`. */
   readonly withNode?: boolean;
+  /** With `withNode`, also start a storage driver that makes snapshots. A sandbox that has one keeps it until `down`. */
+  readonly withStorageDriver?: boolean;
   /** Install the Debian packages that a node needs and this machine lacks. */
   readonly installPackages?: boolean;
   /** `until-down` (default) outlives us; `process` ends with us, however we end. */
@@ -144,7 +147,11 @@ async function startControlPlane(paths: SandboxPaths, options: UpOptions): Promi
     await ensureServer(server, signal);
     if (!running.has(server.name)) say(server.name, 'ready');
   }
-  if (withNode) await startNode({ paths, apiServerPort: parts.ports.apiServer, bin: options.bin, progress, signal });
+  if (!withNode) return;
+  const withStorageDriver = options.withStorageDriver === true || (await hasStorageDriver(paths));
+  const node = { paths, apiServerPort: parts.ports.apiServer, bin: options.bin, progress, signal, withStorageDriver };
+  await startNode(node);
+  if (withStorageDriver) await startStorageDriver(node);
 }
 
 /** Binaries are looked for only when something has to be started. */

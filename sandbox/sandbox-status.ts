@@ -6,6 +6,8 @@ import type { Sandbox } from './control-plane.ts';
 import { withLock } from './folder-lock.ts';
 import { clearLeases } from './leases.ts';
 import { awaitStopped, leasesFolder, logFile, runningServer } from './process-keeper.ts';
+import { CSI_SERVERS } from './node/csi/csi-servers.ts';
+import { hasStorageDriver } from './node/csi/start-driver.ts';
 import { NODE_SERVERS } from './node/node-servers.ts';
 import { stopNode } from './node/start-node.ts';
 import { sandboxesFolder, sandboxPaths, stateFolder } from './state-folder.ts';
@@ -74,7 +76,8 @@ async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): P
 
 async function statusOf(paths: SandboxPaths): Promise<SandboxStatus> {
   const sandbox = await describeSandbox(paths);
-  const names = [...CONTROL_PLANE_SERVERS, ...(sandbox.node === undefined ? [] : NODE_SERVERS)];
+  const driver = (await hasStorageDriver(paths)) ? CSI_SERVERS : [];
+  const names = [...CONTROL_PLANE_SERVERS, ...(sandbox.node === undefined ? [] : NODE_SERVERS), ...driver];
   const cluster = await Promise.all(names.map((name) => serverStatus(paths.folder, name)));
   const temporal = await serverStatus(paths.temporal, 'temporal');
   const running = cluster.filter((server) => server.running).length;

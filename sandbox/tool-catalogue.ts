@@ -53,6 +53,9 @@ export type ToolName =
   | 'kube-controller-manager'
   | 'kube-scheduler'
   | 'kubelet'
+  | 'csi-provisioner'
+  | 'csi-snapshotter'
+  | 'snapshot-controller'
   | 'restic'
   | 'temporal'
   | 'versitygw'
@@ -67,6 +70,8 @@ const KUBERNETES: ToolModule = {
   ldflags: '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2',
 };
 const ETCD: ToolModule = { kind: 'go', name: 'etcd', version: '3.7.3', ldflags: '-s -w' };
+const CSI_PROVISIONER: ToolModule = { kind: 'go', name: 'csi-provisioner', version: '5.3.0', ldflags: '-s -w -X main.version=v5.3.0' };
+const CSI_SNAPSHOTTER: ToolModule = { kind: 'go', name: 'csi-snapshotter', version: '8.7.0', ldflags: '-s -w -X main.version=v8.7.0' };
 const TEMPORAL: ToolModule = {
   kind: 'go',
   name: 'temporal',
@@ -99,6 +104,16 @@ const kubernetesTool = (name: ToolName, buildSeconds: number): Tool => ({
   buildSeconds,
 });
 
+const snapshotTool = (name: ToolName, buildSeconds: number): Tool => ({
+  name,
+  module: CSI_SNAPSHOTTER,
+  goPackage: `github.com/kubernetes-csi/external-snapshotter/v8/cmd/${name}`,
+  versionArgument: '--version',
+  versionPattern: /v(\d+)\.(\d+)/,
+  accepts: 'same-minor',
+  buildSeconds,
+});
+
 export const TOOLS: Readonly<Record<ToolName, Tool>> = {
   etcd: etcdTool('etcd', 'go.etcd.io/etcd/server/v3', '--version'),
   etcdctl: etcdTool('etcdctl', 'go.etcd.io/etcd/etcdctl/v3', 'version'),
@@ -107,6 +122,17 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
   'kube-controller-manager': kubernetesTool('kube-controller-manager', 100),
   'kube-scheduler': kubernetesTool('kube-scheduler', 50),
   kubelet: kubernetesTool('kubelet', 60),
+  'csi-provisioner': {
+    name: 'csi-provisioner',
+    module: CSI_PROVISIONER,
+    goPackage: 'github.com/kubernetes-csi/external-provisioner/v5/cmd/csi-provisioner',
+    versionArgument: '--version',
+    versionPattern: /v(\d+)\.(\d+)/,
+    accepts: 'same-minor',
+    buildSeconds: 130,
+  },
+  'csi-snapshotter': snapshotTool('csi-snapshotter', 50),
+  'snapshot-controller': snapshotTool('snapshot-controller', 20),
   temporal: {
     name: 'temporal',
     module: TEMPORAL,

@@ -15,13 +15,16 @@ export interface DemoPlace {
   readonly keyFile: string;
   /** Where the sandbox keeps its `hostPath` volumes. */
   readonly volumes: string;
-  readonly locationUrl: string;
+  /** The folder of the location. */
+  readonly backups: string;
+  readonly configFile: string;
   readonly holdfast: HoldfastCommand;
   /** Lines that bring a shell to this place. */
   readonly exports: readonly string[];
 }
 
-export async function makeDemoPlace(): Promise<DemoPlace> {
+/** `withNode`: volumes are on a disk that only pods reach, as in a cluster. */
+export async function makeDemoPlace({ withNode }: { readonly withNode: boolean }): Promise<DemoPlace> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const sandbox = `demo-${randomBytes(2).toString('hex')}`;
   const state = join(folder, 'state');
@@ -41,8 +44,9 @@ export async function makeDemoPlace(): Promise<DemoPlace> {
     state,
     kubeconfig,
     keyFile: join(folder, 'shop.key'),
-    volumes: join(state, 'sandboxes', sandbox, 'volumes'),
-    locationUrl: `file://${join(folder, 'backups')}`,
+    volumes: withNode ? join(folder, 'disk') : join(state, 'sandboxes', sandbox, 'volumes'),
+    backups: join(folder, 'backups'),
+    configFile: own.HOLDFAST_CONFIG,
     holdfast: new HoldfastCommand({ ...withoutTemporal(process.env), ...own }),
     exports: Object.entries(own).map(([name, value]) => `export ${name}=${value}`),
   };

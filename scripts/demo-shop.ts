@@ -44,11 +44,14 @@ export class DemoShop {
     );
   }
 
-  /** `volumes` is the folder that stands for the shop's storage system. */
-  static async read(objects: ClusterObjects, volumes: string): Promise<DemoShop> {
+  /** `volumes` is the folder that stands for the shop's storage system; `adapt` makes a manifest one for the cluster at hand. */
+  static async read(
+    objects: ClusterObjects,
+    { volumes, adapt }: { readonly volumes: string; readonly adapt: (manifest: JsonObject) => JsonObject },
+  ): Promise<DemoShop> {
     const folder = join(volumes, 'invoices');
     const manifests = (await readProject(FILES)).map((manifest) =>
-      text(manifest, 'kind') === 'PersistentVolume' ? withFolder(manifest, folder) : manifest,
+      text(manifest, 'kind') === 'PersistentVolume' ? withFolder(manifest, folder) : adapt(manifest),
     );
     return new DemoShop(objects, manifests, new DemoFiles(folder));
   }

@@ -1,12 +1,14 @@
 /**
- * `npm run demo [-- --keep]`: the main job, shown on a real API server. A shop is backed up, its namespace and definitions are deleted, the
+ * `npm run demo [-- --keep] [-- --node]`: the main job, shown on a real API server. A shop is backed up, its namespace and definitions are deleted, the
  * restore is killed in the middle, goes on, and the result is compared with what was there. Needs nothing; leaves nothing behind.
  */
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { connectCluster } from '../kubernetes/api-cluster.ts';
+import type { Cluster } from '../kubernetes/port.ts';
 import { resolveTools } from '../sandbox/resolve-tools.ts';
 import { ClusterObjects } from './cluster-objects.ts';
+import { filesSeenBy, useNodeMovers, withRunningPods } from './demo-node.ts';
 import { makeDemoPlace, removeDemoPlace, type DemoPlace } from './demo-place.ts';
 import { DemoShop } from './demo-shop.ts';
 import { until } from './in-parallel.ts';
@@ -19,7 +21,7 @@ const RESTORE = 'bring-the-shop-back';
 const KILL_AT = 0.4;
 const KILL_BEFORE = 0.8;
 
-const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false }, node: { type: 'boolean', default: false } } });
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -31,7 +33,7 @@ process.exitCode = await demo();
 
 async function demo(): Promise<number> {
   const story = new Story();
-  const place = await makeDemoPlace();
+  const place = await makeDemoPlace({ withNode: flags.node });
   let kept = false;
   try {
     await tell(story, place);
@@ -56,8 +58,9 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
     interruption.signal.throwIfAborted();
     return result;
   };
-  await step('Start a Kubernetes control plane on this machine', async () => {
-    await holdfast.run('sandbox', 'up', '--name', place.sandbox, '--no-temporal');
+  await step(`Start a Kubernetes control plane ${flags.node ? 'and a node ' : ''}on this machine`, async () => {
+    const node = flags.node ? ['--node', '--install-packages'] : [];
+    await holdfast.run('sandbox', 'up', '--name', place.sandbox, '--no-temporal', ...node);
     // Built here, where it can be seen, and not in the worker when the first volume is captured.
     await resolveTools(['restic'], {
       progress: (event) => {
@@ -67,13 +70,18 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
   });
   const cluster = await connectCluster({ name: place.sandbox, kubeconfig: place.kubeconfig, context: '' });
   try {
-    const shop = await DemoShop.read(new ClusterObjects(cluster), place.volumes);
+    const shop = await DemoShop.read(new ClusterObjects(cluster), {
+      volumes: place.volumes,
+      adapt: flags.node ? withRunningPods : (manifest) => manifest,
+    });
     await step(`Load a project: ${shop.size} objects of ${shop.kinds} kinds, and ${shop.invoices.size} invoices on a volume`, () =>
       shop.load(),
     );
+    if (flags.node) await step('The pods of the shop see the volume', () => podsSeeInvoices(story, cluster, shop));
     expectNone(story, await shop.differencesFromFiles(), 'what the cluster holds is what the files say');
     await step('Make an encrypted repository', async () => {
-      await holdfast.run('location', 'add', 'shop-backups', place.locationUrl, '--key-file', place.keyFile);
+      await holdfast.run('location', 'add', 'shop-backups', `file://${place.backups}`, '--key-file', place.keyFile);
+      if (flags.node) await useNodeMovers(place.configFile, place.backups);
       await holdfast.run('repository', 'init', '--recovery-key-kept');
     });
     await step('See what a backup would take', () => holdfast.run('backup', 'plan', '-n', 'shop'));
@@ -86,7 +94,10 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
     await step('See what a restore would do', () => holdfast.runHiding('price-list', 'restore', 'plan', '--from-backup', BACKUP));
     await step('Restore, and kill -9 the worker in the middle', () => restoreAndKill(story, place, shop));
     await step('The next command goes on where it stopped', () => holdfast.run('restore', 'describe', RESTORE, '--wait'));
-    await step('Prove it', () => prove(story, place, shop));
+    await step('Prove it', async () => {
+      await prove(story, place, shop);
+      if (flags.node) await podsSeeInvoices(story, cluster, shop);
+    });
   } finally {
     await cluster.close();
   }
@@ -128,6 +139,16 @@ async function prove(story: Story, { holdfast }: DemoPlace, shop: DemoShop): Pro
     'every object is there again, with the same content and linked to its owners; the finished Job is not. Every invoice is there, byte for byte, with its times and rights',
   );
   if (!equal) throw new Error('the restore says that the cluster differs from the backup');
+}
+
+async function podsSeeInvoices(story: Story, cluster: Cluster, { invoices }: DemoShop): Promise<void> {
+  const { signal } = interruption;
+  const where = { namespace: 'shop', app: 'web', folder: '/invoices' };
+  await until('a pod of the shop sees every invoice', async () => (await filesSeenBy(cluster, where)) === invoices.size, {
+    everyMs: 500,
+    signal,
+  });
+  story.say(pc.green(`   A running pod sees all ${invoices.size} invoices`));
 }
 
 function expectNone(story: Story, differences: readonly string[], claim: string): void {

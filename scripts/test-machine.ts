@@ -1,8 +1,10 @@
 import { access } from 'node:fs/promises';
 import { installCommand, installPackages, missingPackages, whyNoNode } from '../sandbox/node/node-packages.ts';
+import { executableIn, executableOnPath } from '../sandbox/find-tool.ts';
+import { MARIADB_PACKAGE } from '../sandbox/node/mariadb-image.ts';
 import { POSTGRES_PACKAGE, postgresIsThere } from '../sandbox/node/postgres-image.ts';
 import { missingMountRights } from './mount-rights.ts';
-import { mountsDisks, nodeNeeds } from './test-needs.ts';
+import { mountsDisks, nodeNeeds, type SystemServer } from './test-needs.ts';
 
 /** Tests that this machine cannot run, whatever servers it has. */
 interface Gap {
@@ -11,13 +13,20 @@ interface Gap {
   readonly files: readonly string[];
 }
 
+/** The Debian packages of a server that are not on this machine. */
+const MISSING: Readonly<Record<SystemServer, () => Promise<readonly string[]>>> = {
+  postgres: async () => ((await postgresIsThere()) ? [] : [POSTGRES_PACKAGE]),
+  mariadb: async () => ((await executableIn('/usr/sbin', 'mariadbd')) === undefined ? [MARIADB_PACKAGE] : []),
+  java: async () => [...(await withoutProgram('java', 'openjdk-17-jre-headless')), ...(await withoutProgram('mvn', 'maven'))],
+};
+
 /** What the machine lacks for some of these tests, after doing what the test command may do about it and saying so. */
 export async function machineGaps(files: readonly string[], say: (message: string) => void): Promise<readonly Gap[]> {
   const mounting = files.filter(mountsDisks);
   const noMounts = mounting.length === 0 ? undefined : await missingMountRights();
   const nodes = files.filter((file) => nodeNeeds(file).node);
-  const postgres = files.some((file) => nodeNeeds(file).postgres);
-  const noNode = nodes.length === 0 ? undefined : await prepareForNode(postgres, say);
+  const servers = [...new Set(files.flatMap((file) => nodeNeeds(file).servers))];
+  const noNode = nodes.length === 0 ? undefined : await prepareForNode(servers, say);
   return [
     ...(noMounts === undefined ? [] : [{ what: 'disks of its own', reason: noMounts, files: mounting }]),
     ...(noNode === undefined ? [] : [{ what: 'node', reason: noNode, files: nodes }]),
@@ -25,10 +34,11 @@ export async function machineGaps(files: readonly string[], say: (message: strin
 }
 
 /** On Debian, as root, missing packages are installed after saying so. Returns why a node cannot run here all the same, or undefined. */
-async function prepareForNode(postgres: boolean, say: (message: string) => void): Promise<string | undefined> {
+async function prepareForNode(servers: readonly SystemServer[], say: (message: string) => void): Promise<string | undefined> {
   const impossible = whyNoNode();
   if (impossible !== undefined) return impossible;
-  const missing = [...(await missingPackages()), ...(postgres && !(await postgresIsThere()) ? [POSTGRES_PACKAGE] : [])];
+  const ofServers = await Promise.all(servers.map((server) => MISSING[server]()));
+  const missing = [...(await missingPackages()), ...ofServers.flat()];
   if (missing.length === 0) return undefined;
   if (!(await isDebian())) return `it needs what is in Debian's packages ${missing.join(', ')}`;
   say(`installing what tests with a node need: ${installCommand(missing)}`);
@@ -36,6 +46,10 @@ async function prepareForNode(postgres: boolean, say: (message: string) => void)
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
+}
+
+async function withoutProgram(program: string, debianPackage: string): Promise<readonly string[]> {
+  return (await executableOnPath(process.env['PATH'] ?? '', program)) === undefined ? [debianPackage] : [];
 }
 
 function isDebian(): Promise<boolean> {

@@ -16,6 +16,7 @@ const END_TO_END_TOOLS: readonly ToolName[] = [...CONTROL_PLANE, 'versitygw', 't
 const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
   [/\b(startTestCluster|upSandbox)\b/, CONTROL_PLANE],
   [NODE_STARTER, NODE],
+  [/\bwithStorageDriver: true\b/, ['csi-provisioner', 'csi-snapshotter', 'snapshot-controller']],
   [/\b(startTestS3|startS3)\b/, ['versitygw']],
   [/\b(startTestSecondS3|startSecondS3)\b/, ['rclone']],
   [/\b(startTestGcs|startGcs)\b/, ['fake-gcs-server']],
@@ -38,10 +39,19 @@ export function mountsDisks(testFile: string): boolean {
   return /\bmountDisk\b/.test(withImports(testFile, new Set([EVERY_SERVER])));
 }
 
-/** What a test file needs of the operating system, by what it and the test code it imports use: a node, and PostgreSQL for an image. */
-export function nodeNeeds(testFile: string): { readonly node: boolean; readonly postgres: boolean } {
+/** Servers of the operating system that tests start by themselves or put into images. */
+export type SystemServer = 'postgres' | 'mariadb' | 'java';
+
+const SYSTEM_SERVERS: readonly (readonly [SystemServer, RegExp])[] = [
+  ['postgres', /\b(postgresImage|postgresServer|startPostgres\w*)\b/],
+  ['mariadb', /\b(mariadbImage|mariadbServer)\b/],
+  ['java', /\b(searchEngineImage|searchEngineServer)\b/],
+];
+
+/** What a test file needs of the operating system, by what it and the test code it imports use: a node, and servers. */
+export function nodeNeeds(testFile: string): { readonly node: boolean; readonly servers: readonly SystemServer[] } {
   const text = withImports(testFile, new Set([EVERY_SERVER]));
-  return { node: NODE_STARTER.test(text), postgres: /\b(postgresImage|postgresServer|startPostgres\w*)\b/.test(text) };
+  return { node: NODE_STARTER.test(text), servers: SYSTEM_SERVERS.flatMap(([server, use]) => (use.test(text) ? [server] : [])) };
 }
 
 function withImports(file: string, seen: Set<string>): string {

@@ -4,7 +4,7 @@ import type { ResourceType } from '../contracts/resource.ts';
 import type { MovedData, VolumeSource } from '../contracts/volume.ts';
 import type { Cluster } from '../kubernetes/port.ts';
 import { LocalMover } from '../movers/local-mover.ts';
-import type { BackupTask, MoveOptions, Mover, RestoredData, RestoreTask } from '../movers/port.ts';
+import type { BackupTask, MoveOptions, Mover, PutBackTask, RestoredData, RestoreTask } from '../movers/port.ts';
 import { PodMover } from '../movers/pod-mover.ts';
 import { processIdentity } from '../sandbox/process-identity.ts';
 import type { KubeconfigContext } from './dependencies.ts';
@@ -72,6 +72,10 @@ class FirstThatReaches implements Mover {
 
   restore(task: RestoreTask, options: MoveOptions): Promise<RestoredData> {
     return this.#moverOf(task.source).restore(task, options);
+  }
+
+  putBack(task: PutBackTask, options: MoveOptions): Promise<void> {
+    return this.#moverOf(task.source).putBack(task, options);
   }
 
   #moverOf(source: VolumeSource): Mover {

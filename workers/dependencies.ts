@@ -13,12 +13,15 @@ import type { Repository } from '../repository/repository.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { findLocation, loadConfiguration, type Configuration, type Location } from './configuration.ts';
 import type { CheckRequest } from './check-with-witness.ts';
+import type { LocationGcReport, LocationGcRequest } from './collect-location.ts';
 import { credentialsOf, type AskSecret } from './location-keys.ts';
 import { checkPlace, connectStore, type StoreUse } from './location-store.ts';
-import { MoverSettings } from './mover-settings.ts';
+import { volumeServices, type VolumeServices } from './volume-services.ts';
 import type { StoreCheck } from '../storage/store-check.ts';
 
 export type { StoreCheck } from '../storage/store-check.ts';
+export type { ArchivedFile, ArchiveProgress, VolumeArchive } from '../movers/volume-archive.ts';
+export type { LocationGcReport } from './collect-location.ts';
 export { createRepository, credentialsOf, missingKeyFile, writeKeyFile, type GeneratedKey } from './location-keys.ts';
 
 /** Where the credentials of a cluster are: a context of a kubeconfig. */
@@ -36,7 +39,7 @@ const STALE_AFTER_MS = 60_000;
 const NEVER = new AbortController().signal;
 
 /** Every adapter, built on first use and shared until `close`. */
-export interface Services extends ActivityDependencies {
+export interface Services extends ActivityDependencies, VolumeServices {
   previewBackup(input: BackupProjectInput): Promise<BackupPreview>;
   /** `onLost` is told what of the backup cannot be read any more. */
   previewRestore(input: RestoreProjectInput, onLost?: (issue: Issue) => void): AsyncIterable<PlannedObject>;
@@ -50,6 +53,8 @@ export interface Services extends ActivityDependencies {
   maintenanceRepository(location: string): Promise<Repository>;
   /** Proves that a location holds what was written, also against what was seen of it before on this machine. Opens what can be opened. */
   checkLocation(location: string, request: CheckRequest): Promise<CheckReport>;
+  /** Frees what no backup of a location needs any more, volumes included. */
+  collectGarbage(location: string, request: LocationGcRequest): Promise<LocationGcReport>;
   close(): Promise<void>;
 }
 
@@ -88,12 +93,15 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
     return opened;
   };
 
+  const maintenanceRepository = async (name: string): Promise<Repository> =>
+    openAt(await locate(configuration, name), await store(name, { maintenance: true }), askSecret);
+
   return {
     store,
     checkPlace: async (name, onStep) => checkPlace(await locate(configuration, name), store, onStep),
     cluster,
     repository,
-    maintenanceRepository: async (name) => openAt(await locate(configuration, name), await store(name, { maintenance: true }), askSecret),
+    maintenanceRepository,
     previewBackup: async (input) => {
       const { previewBackup } = await import('../activities/preview/preview-backup.ts');
       return previewBackup(await cluster(input.cluster), input, NEVER);
@@ -101,11 +109,8 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
     previewRestore: async function* (restore, onLost) {
       const { openNamed } = await import('../activities/apply/prepare-restore.ts');
       const { previewRestore } = await import('../activities/preview/preview-restore.ts');
-      const { session } = await openNamed({
-        cluster: await cluster(restore.cluster),
-        repository: await repository(restore.location),
-        restore,
-      });
+      const work = { cluster: await cluster(restore.cluster), repository: await repository(restore.location), restore };
+      const { session } = await openNamed(work, NEVER);
       yield* previewRestore(session, NEVER, onLost);
     },
     diff: async ({ location, before, after }) => {
@@ -115,10 +120,13 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
       if ('cluster' in after) return diffLive(opened, manifest, await cluster(after.cluster));
       return diffBackups(opened, manifest, (await opened.findBackup(after.backup)).manifest);
     },
-    checkLocation: async (name, request) =>
-      checkAt(await store(name), await credentialsOf(await locate(configuration, name), askSecret), request),
+    checkLocation: async (name, request) => {
+      const location = await locate(configuration, name);
+      return checkAt(location, { store: await store(name), credentials: await credentialsOf(location, askSecret) }, request);
+    },
+    collectGarbage: async (name, request) => collectAt(await locate(configuration, name), await maintenanceRepository(name), request),
     ...volumeServices({
-      clusters,
+      accessOf: (name) => accessOf(name, clusters),
       cluster,
       settings: configuration.movers,
       openAt: async (name) => ({ location: await locate(configuration, name), repository: await repository(name) }),
@@ -133,38 +141,6 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
 
 function protectionIn({ lock, copyTo = [] }: Location): AfterBackup {
   return { lockDays: lock?.days ?? 0, copyTo };
-}
-
-interface VolumeAccess {
-  readonly clusters: ReadonlyMap<string, KubeconfigContext>;
-  readonly cluster: (name: string) => Promise<Cluster>;
-  readonly settings: MoverSettings | undefined;
-  readonly openAt: (name: string) => Promise<{ readonly location: Location; readonly repository: Repository }>;
-}
-
-/** What volumes and the applications on them need. */
-function volumeServices({
-  clusters,
-  cluster,
-  settings,
-  openAt: open,
-}: VolumeAccess): Pick<Services, 'plugins' | 'mover' | 'volumeRepository'> {
-  return {
-    plugins: async () => (await import('./plugins.ts')).workerPlugins(),
-    mover: async (name) => {
-      const { clusterMover } = await import('./cluster-mover.ts');
-      return clusterMover({
-        access: accessOf(name, clusters),
-        cluster: await cluster(name),
-        settings: MoverSettings.parse(settings ?? {}),
-      });
-    },
-    volumeRepository: async (name, clusterUid, signal) => {
-      const { openVolumeRepository } = await import('./volume-repositories.ts');
-      const { location, repository } = await open(name);
-      return openVolumeRepository(location, repository, { clusterUid, signal });
-    },
-  };
 }
 
 /** A worker lives for months: a location that was added since it has started is found in the file. */
@@ -202,9 +178,29 @@ export async function checkLocationUrl(url: string): Promise<void> {
   parseLocationUrl(url);
 }
 
-async function checkAt(store: ObjectStore, credentials: Credentials, request: CheckRequest): Promise<CheckReport> {
+async function checkAt(
+  location: Location,
+  { store, credentials }: { readonly store: ObjectStore; readonly credentials: Credentials },
+  request: CheckRequest,
+): Promise<CheckReport> {
   const { checkWithWitness } = await import('./check-with-witness.ts');
-  return checkWithWitness(store, credentials, request);
+  const { openRepository } = await import('../repository/repository.ts');
+  const report = await checkWithWitness(store, credentials, request);
+  const repository = await openRepository(store, credentials).catch((error: unknown) => {
+    // What keeps it from being opened is in the report.
+    if (error instanceof HoldfastError) return undefined;
+    throw error;
+  });
+  if (!repository) return report;
+  const { withVolumes } = await import('./check-volumes.ts');
+  const { openVolumeArchive } = await import('./volume-repositories.ts');
+  return withVolumes(report, { repository, open: (clusterUid) => openVolumeArchive(location, repository, { clusterUid }) }, request);
+}
+
+async function collectAt(location: Location, repository: Repository, request: LocationGcRequest): Promise<LocationGcReport> {
+  const { collectLocation } = await import('./collect-location.ts');
+  const { openVolumeArchive } = await import('./volume-repositories.ts');
+  return collectLocation(repository, (clusterUid) => openVolumeArchive(location, repository, { clusterUid, maintenance: true }), request);
 }
 
 async function openAt(location: Location, store: ObjectStore, askSecret?: AskSecret): Promise<Repository> {

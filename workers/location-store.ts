@@ -32,7 +32,7 @@ export async function checkPlace(
 }
 
 /** The location with the credentials of maintenance in place of all others. */
-function asMaintenance(location: Location): Location {
+export function asMaintenance(location: Location): Location {
   if (!location.maintenance) return location;
   const others = Object.entries(location).filter(([name]) => !CREDENTIAL_NAMES.includes(name as CredentialName));
   return { ...(Object.fromEntries(others) as Location), ...location.maintenance };

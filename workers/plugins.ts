@@ -1,19 +1,21 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
-import type { Plugins } from '../plugins/plugin.ts';
+import type { HookRule } from '../contracts/hook.ts';
+import { execPlugin } from '../plugins/exec.ts';
+import type { Plugins, QuiescePlugin } from '../plugins/plugin.ts';
 import { planQuiesce, quiescePlugins } from '../plugins/registry.ts';
 
-const NEEDS_PUT_BACK = new Set(['postgres']);
+/** One list for the life of the process: some plugins hold sessions. */
+const ALL = quiescePlugins();
 
-/**
- * One list for the life of the process: some plugins hold sessions. A plugin whose captures need something put back is not chosen by itself
- * until restores can do that: such a volume is refused at the restore, and nobody has asked for it.
- */
-const ALL = quiescePlugins().map((plugin) => (NEEDS_PUT_BACK.has(plugin.name) ? { ...plugin, detects: () => false } : plugin));
+/** Hooks of a backup matter for its plan only: what is to be run is in the tasks then. */
+function withHooks(plugin: QuiescePlugin, hooks: readonly HookRule[]): QuiescePlugin {
+  return plugin.name === 'exec' && hooks.length > 0 ? execPlugin(hooks) : plugin;
+}
 
 /** The plugins of this worker. */
 export function workerPlugins(): Plugins {
   return {
-    plan: (subjects) => planQuiesce(subjects, { plugins: ALL, detect: true }),
+    plan: (subjects, hooks) => planQuiesce(subjects, { plugins: ALL.map((plugin) => withHooks(plugin, hooks)), detect: true }),
     named: (name) => {
       const plugin = ALL.find((candidate) => candidate.name === name);
       if (plugin) return plugin;

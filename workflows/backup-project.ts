@@ -56,8 +56,9 @@ export async function backupProject(input: BackupProjectInput): Promise<BackupPr
     try {
       const plan = await capture(input, { ledger, captured, volumes, quiescence });
       phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
-      const result = resultOf({ input, plan, captured, ledger, volumes, phase });
+      const result = resultOf({ input, plan, captured, ledger, volumes, quiescence, phase });
       if (phase === RunPhase.Failed) return finish(result);
+      volumes.entrust();
       const { sequence } = await ledger.during('commit', () =>
         commitBackup({
           backup: input,
@@ -194,7 +195,7 @@ interface Account {
   readonly phase: RunPhase;
 }
 
-function resultOf({ input, plan, captured, ledger, volumes, phase }: Run & Account): BackupProjectResult {
+function resultOf({ input, plan, captured, ledger, volumes, quiescence, phase }: Run & Account & CaptureState): BackupProjectResult {
   return {
     name: input.name,
     phase,
@@ -205,6 +206,7 @@ function resultOf({ input, plan, captured, ledger, volumes, phase }: Run & Accou
     sizes: captured.sizes,
     copies: [],
     ...(volumes.captured === undefined ? {} : { volumes: volumes.captured }),
+    ...(quiescence.applications === undefined ? {} : { applications: quiescence.applications }),
     ...ledger.account(),
   };
 }

@@ -3,7 +3,14 @@ import type { CaptureVolumeInput, VolumeActivities, VolumePlan } from '../contra
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { QuiesceTask } from '../contracts/quiesce.ts';
-import { VolumeMethod, type CapturedVolume, type MovedData, type PlannedVolume, type VolumesProgress } from '../contracts/volume.ts';
+import {
+  VolumeMethod,
+  type CapturedVolume,
+  type MovedData,
+  type PlannedVolume,
+  type VolumeGroup,
+  type VolumesProgress,
+} from '../contracts/volume.ts';
 import { coveredVolume } from '../domain/volume/covered-volume.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
@@ -11,7 +18,7 @@ import type { Quiescence } from './quiescence.ts';
 import { isIssue, orIssue, type RunLedger } from './run-ledger.ts';
 
 const { planVolumes, removeTemporary } = proxyActivities<VolumeActivities>(policy.decide);
-const { takeSnapshot } = proxyActivities<VolumeActivities>(policy.waitForCluster);
+const { takeSnapshot, takeGroupSnapshot } = proxyActivities<VolumeActivities>(policy.waitForCluster);
 const { captureVolume } = proxyActivities<VolumeActivities>(policy.moveVolume);
 
 /** Snapshots that are asked for at the same time. */
@@ -24,6 +31,9 @@ export class VolumeCapture {
   readonly #quiescence: Quiescence;
   readonly #captured: CapturedVolume[] = [];
   #plan: VolumePlan | undefined;
+  #mayBeNamed = false;
+  /** Snapshots that were cut in a group, by the names of their volumes. */
+  readonly #cutTogether = new Map<string, string>();
 
   constructor(input: BackupProjectInput, ledger: RunLedger, quiescence: Quiescence) {
     this.#input = input;
@@ -48,14 +58,14 @@ export class VolumeCapture {
 
   /** What the manifest says, in the order of the claims; undefined when the backup does not look at volumes. */
   get captured(): readonly CapturedVolume[] | undefined {
-    if (!this.#plan) return undefined;
+    if (!this.#plan || !this.#input.volumes) return undefined;
     const order = new Map(this.#plan.volumes.map((volume, index) => [nameOf(volume), index]));
     const at = (volume: CapturedVolume) => order.get(nameOf(volume)) ?? 0;
     return this.#captured.map((volume) => this.#asHeld(volume)).sort((a, b) => at(a) - at(b));
   }
 
   async plan(): Promise<void> {
-    if (!this.#input.volumes) return;
+    if (!this.#input.volumes && !this.#input.hooks) return;
     this.#plan = await this.#ledger.during('plan volumes', () => planVolumes(this.#input));
     this.#ledger.warn(this.#plan.warnings);
     this.#ledger.fail(this.#plan.errors);
@@ -66,15 +76,32 @@ export class VolumeCapture {
   async cut(): Promise<void> {
     const volumes = this.#of(VolumeMethod.CsiSnapshot, VolumeMethod.DataMove);
     if (volumes.length === 0) return;
-    await this.#ledger.during('snapshot volumes', () =>
-      inParallel(volumes, SNAPSHOT_WIDTH, async (volume) => {
+    await this.#ledger.during('snapshot volumes', async () => {
+      await inParallel(this.#plan?.groups ?? [], SNAPSHOT_WIDTH, (group) => this.#cutGroup(group));
+      const alone = volumes.filter((volume) => !this.#cutTogether.has(nameOf(volume)));
+      await inParallel(alone, SNAPSHOT_WIDTH, async (volume) => {
         const cut = await orIssue(
           () => takeSnapshot(this.#taskOf(volume)),
           (cause) => notCaptured(volume, cause),
         );
         if (isIssue(cut)) this.#lose(volume, cut);
-      }),
+      });
+    });
+  }
+
+  /** Where it cannot be, its volumes are cut one by one. */
+  async #cutGroup(group: VolumeGroup): Promise<void> {
+    const names = group.claims.join(', ');
+    const cut = await orIssue(
+      () => takeGroupSnapshot({ backup: this.#input, runId: workflowInfo().runId, group }),
+      (cause) => notTogether(group, cause),
     );
+    if (isIssue(cut)) this.#ledger.warn([cut]);
+    else if (cut.problem !== '') this.#ledger.warn([notTogether(group, cut.problem)]);
+    else {
+      for (const { claim, snapshot } of cut.snapshots) this.#cutTogether.set(nameOf({ namespace: group.namespace, claim }), snapshot);
+      this.#ledger.say('info', `volumes of ${group.namespace}/${names}: cut at one moment`);
+    }
   }
 
   /** Reads the volumes that are captured as they are. */
@@ -88,15 +115,23 @@ export class VolumeCapture {
     await this.#captureAll('move snapshots', this.#of(VolumeMethod.CsiSnapshot, VolumeMethod.DataMove));
   }
 
+  /** From here on a backup may name the snapshots that are to be kept, whatever becomes of the run: its commit is under way. */
+  entrust(): void {
+    this.#mayBeNamed = true;
+  }
+
   /** Removes what the run has made in the cluster, also when it is cancelled. What cannot be removed now bears a label that says whose it was. */
   async tidy(): Promise<void> {
     const touched = (this.#plan?.volumes ?? []).filter(({ method }) => method !== VolumeMethod.Skip);
     const namespaces = [...new Set(touched.map(({ namespace }) => namespace))];
     if (namespaces.length === 0) return;
     const { cluster } = this.#input;
+    const isKeeping = touched.some(({ method }) => method === VolumeMethod.CsiSnapshot);
+    const kept = isKeeping ? ({ keptSnapshots: this.#mayBeNamed ? 'keep' : 'delete' } as const) : {};
+    const groups = this.#plan?.groups ? { groups: this.#plan.groups } : {};
     await CancellationScope.nonCancellable(async () => {
       const removed = await orIssue(
-        () => removeTemporary({ cluster, runId: workflowInfo().runId, namespaces }),
+        () => removeTemporary({ cluster, runId: workflowInfo().runId, namespaces, ...kept, ...groups }),
         (cause) => ({
           code: 'NotTidied',
           message: `temporary objects are left in the cluster: ${cause}`,
@@ -109,7 +144,12 @@ export class VolumeCapture {
 
   /** The volume with what quiescing has made of it. */
   #asHeld(volume: CapturedVolume): CapturedVolume {
-    const holder = volume.data && this.#quiescence.holderOf(volume.namespace, volume.claim);
+    const { namespace, claim } = volume;
+    if (!volume.data) {
+      const keeper = this.#quiescence.keeperOf(namespace, claim);
+      return keeper ? { ...volume, consistency: keeper.guarantee, quiescedBy: keeper.plugin } : volume;
+    }
+    const holder = this.#quiescence.holderOf(namespace, claim);
     if (!holder) return volume;
     const { task } = holder;
     const putBack = holder.putBack.filter(({ claim }) => claim === volume.claim);
@@ -160,7 +200,9 @@ export class VolumeCapture {
   }
 
   #taskOf(volume: PlannedVolume): CaptureVolumeInput {
-    return { backup: this.#input, clusterUid: this.#plan?.clusterUid ?? '', runId: workflowInfo().runId, volume };
+    const snapshot = this.#cutTogether.get(nameOf(volume));
+    const of = { backup: this.#input, clusterUid: this.#plan?.clusterUid ?? '', runId: workflowInfo().runId };
+    return { ...of, volume, ...(snapshot === undefined ? {} : { snapshot }) };
   }
 }
 
@@ -174,6 +216,11 @@ function incomplete(volume: PlannedVolume, { count, examples }: NonNullable<Move
 
 function notCaptured(volume: PlannedVolume, cause: string): Issue {
   return { code: 'VolumeNotCaptured', message: `volume of claim ${nameOf(volume)}: ${cause}` };
+}
+
+function notTogether({ namespace, claims }: VolumeGroup, cause: string): Issue {
+  const message = `volumes of ${namespace}/${claims.join(', ')} are not cut at one moment: ${cause}`;
+  return { code: 'NotCutTogether', message, advice: 'each is crash-consistent by itself; see docs/volumes.md' };
 }
 
 function withoutData(volume: PlannedVolume): CapturedVolume {

@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { CapturedApplication } from '../contracts/application.ts';
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { BackupSizes } from '../contracts/manifest.ts';
-import type { Issue } from '../contracts/outcome.ts';
 import type { KeptStream, PutBack, QuiesceActivities, QuiesceResult, QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
 import * as policy from './activity-options.ts';
 import { causeOf, isIssue, orIssue, type RunLedger } from './run-ledger.ts';
@@ -13,6 +13,8 @@ const { holdApplication } = proxyActivities<QuiesceActivities>(policy.hold);
 interface Held {
   readonly task: QuiesceTask;
   state?: QuiesceState;
+  /** ISO-8601; absent until then. */
+  releasedAt?: string;
   /** Its guarantee holds for what was captured. */
   isConsistent: boolean;
   readonly putBack: PutBack[];
@@ -59,6 +61,24 @@ export class Quiescence {
     return this.#held.find(({ task, isConsistent }) => isConsistent && task.namespace === namespace && task.claims.includes(claim));
   }
 
+  /** What keeps the content of a claim in place of its files; undefined when nothing does. */
+  keeperOf(namespace: string, claim: string): QuiesceTask | undefined {
+    const keeper = this.#held.find(({ task: { replaces = [], ...task }, isConsistent }) => {
+      return isConsistent && task.namespace === namespace && replaces.includes(claim);
+    });
+    return keeper?.task;
+  }
+
+  /** What the manifest says, in the order in which they were quiesced; undefined when none was. */
+  get applications(): readonly CapturedApplication[] | undefined {
+    const treated = this.#held.flatMap(({ task, state, releasedAt = '', isConsistent, streams }): readonly CapturedApplication[] => {
+      if (!state) return [];
+      const consistency = isConsistent ? task.guarantee : 'none';
+      return [{ task, state: state.state, consistency, streams, quiescedAt: state.quiescedAt, releasedAt }];
+    });
+    return treated.length === 0 ? undefined : treated;
+  }
+
   async #quiesce(task: QuiesceTask): Promise<void> {
     const held: Held = { task, isConsistent: false, putBack: [], streams: [] };
     // Before it is begun: an attempt that is cut off half-way is released, too.
@@ -77,6 +97,7 @@ export class Quiescence {
           advice: 'see docs/plugins.md',
         },
       ]);
+      this.#missReplaced(task);
     }
   }
 
@@ -120,16 +141,28 @@ export class Quiescence {
         continue;
       }
       this.#take(held, released);
+      held.releasedAt = new Date().toISOString();
+      if (state) held.state = { ...released.state, quiescedAt: state.quiescedAt };
       if (released.isBroken) held.isConsistent = false;
+      if (state && !held.isConsistent) this.#missReplaced(task);
     }
   }
 
   #take(held: Held, { warnings, putBack, streams, part, sizes }: QuiesceResult): void {
     this.#ledger.warn(warnings);
-    if (putBack.length > 0) this.#ledger.warn([refusedLater(held.task)]);
     held.putBack.push(...putBack);
     held.streams.push(...streams);
     if (part !== '') this.#onKept({ part, sizes });
+  }
+
+  /** Nobody has captured the files of these claims, and what was to take their place cannot be relied on. */
+  #missReplaced({ replaces = [], ...task }: QuiesceTask): void {
+    const missing = replaces.map((claim) => ({
+      code: 'VolumeNotCaptured',
+      message: `volume of claim ${task.namespace}/${claim}: its files are left out for what ${task.plugin} keeps, and that is not whole`,
+      advice: 'back up again, or let the plugin capture files (docs/plugins.md)',
+    }));
+    this.#ledger.fail(missing);
   }
 
   #lose(held: Held, cause: string): void {
@@ -141,14 +174,6 @@ export class Quiescence {
   #taskOf(task: QuiesceTask) {
     return { backup: this.#input, runId: workflowInfo().runId, task };
   }
-}
-
-function refusedLater(task: QuiesceTask): Issue {
-  return {
-    code: 'NeedsPutBack',
-    message: `${nameOf(task)}: a restore refuses the volumes of this capture, because it cannot put back yet what the plugin wants put back`,
-    advice: 'capture the volume from a snapshot, which needs nothing put back',
-  };
 }
 
 function nameOf({ plugin, namespace, application }: QuiesceTask): string {

@@ -1,9 +1,11 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { RestorePreparation, RestoreVolumeInput, VolumeActivities } from '../contracts/activities.ts';
+import type { BlockedClaim, RestorePreparation, RestoreVolumeInput, VolumeActivities } from '../contracts/activities.ts';
 import type { RestoreProjectInput } from '../contracts/restore.ts';
 import type { CapturedVolume, RestoredVolume, VolumesProgress } from '../contracts/volume.ts';
+import { mapNamespace } from '../domain/plan/mapping.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
+import { whilePaused } from './pause-workloads.ts';
 import { isIssue, orIssue, type RunLedger } from './run-ledger.ts';
 
 const { offerSnapshot } = proxyActivities<VolumeActivities>(policy.decide);
@@ -16,6 +18,7 @@ export class VolumeRefill {
   readonly #restored: RestoredVolume[] = [];
   readonly #offered = new Set<CapturedVolume>();
   readonly #done = new Set<CapturedVolume>();
+  readonly #blocked: BlockedClaim[] = [];
   #total: number | undefined;
 
   constructor(input: RestoreProjectInput, ledger: RunLedger) {
@@ -42,10 +45,16 @@ export class VolumeRefill {
     await this.#ledger.during('offer snapshots', () => inParallel(kept, this.#width, (volume) => this.#offer(volume, prepared)));
   }
 
-  /** Fills every volume from the location, before anything can mount it. Once, too. */
+  /** Fills every volume from the location, before anything can mount it; in place, while nothing does. Once, too. */
   async refill(prepared: RestorePreparation): Promise<void> {
     if (prepared.volumes) this.#total = prepared.volumes.length;
-    await this.#fillAll('restore volumes', this.#todo(prepared, 'restic'), prepared);
+    const volumes = this.#todo(prepared, 'restic');
+    const fill = () => this.#fillAll('restore volumes', volumes, prepared);
+    if (volumes.length === 0 || this.#input.options.volumes?.inPlace !== true) return fill();
+    await whilePaused(volumes, { input: this.#input, ledger: this.#ledger }, (blocked) => {
+      this.#blocked.push(...blocked);
+      return fill();
+    });
   }
 
   /** Waits for the claims that are made from snapshots: some get their volume only when a pod mounts it. */
@@ -80,10 +89,17 @@ export class VolumeRefill {
     return { restore: this.#input, sequence, serverTime, runId: workflowInfo().runId, volume };
   }
 
+  async #restore(volume: CapturedVolume, prepared: RestorePreparation): Promise<RestoredVolume> {
+    const namespace = mapNamespace(this.#input.options.namespaceMapping, volume.namespace);
+    const blocked = this.#blocked.find((one) => one.namespace === namespace && one.claim === volume.claim);
+    if (!blocked) return restoreVolume(this.#taskOf(volume, prepared));
+    return { namespace, claim: volume.claim, outcome: 'failed', reason: blocked.reason, files: 0, bytes: 0 };
+  }
+
   async #fill(volume: CapturedVolume, prepared: RestorePreparation): Promise<void> {
     this.#done.add(volume);
     const done = await orIssue(
-      () => restoreVolume(this.#taskOf(volume, prepared)),
+      () => this.#restore(volume, prepared),
       (cause) => ({ code: 'VolumeNotRestored', message: `volume of claim ${nameOf(volume)}: ${cause}` }),
     );
     if (isIssue(done)) {

@@ -9,6 +9,8 @@ import { hasClaims, needsVolumes } from '../domain/resource/order.ts';
 import { addReports, NOTHING_COMPARED } from '../domain/restore/reports.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
+import { ApplicationRecovery } from './recover-applications.ts';
+import { RestoreHooks } from './restore-hooks.ts';
 import { VolumeRefill } from './refill-volumes.ts';
 import { failWithCause, isIssue, orIssue, publishPhase, RunLedger } from './run-ledger.ts';
 
@@ -49,6 +51,8 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
   const applied: Applied = { counts: emptyCounts(), failed: 0, done: 0, wave: 0, unlinked: [] };
   let prepared: RestorePreparation | undefined;
   const volumes = new VolumeRefill(input, ledger);
+  const applications = new ApplicationRecovery(input, ledger);
+  const hooks = new RestoreHooks(input, ledger);
   let phase: RunPhase = RunPhase.Running;
   setHandler(progress, () => progressOf({ ledger, applied, volumes, prepared, phase }));
 
@@ -61,11 +65,16 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
 
     for (const wave of prepared.waves) {
       if (hasClaims(wave)) await volumes.offer(prepared);
-      if (needsVolumes(wave)) await volumes.refill(prepared);
+      if (needsVolumes(wave)) {
+        await volumes.refill(prepared);
+        await hooks.prepare(prepared);
+      }
       await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
     }
     await volumes.refill(prepared);
     await volumes.settle(prepared);
+    await applications.run(prepared);
+    await hooks.run(prepared);
     if (applied.unlinked.length > 0) await ledger.during('relink owners', () => relinkAll(run));
     const verification = await ledger.during('verify', () => verifyAll(run));
 
@@ -78,6 +87,8 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
       failed: applied.failed,
       verification,
       ...(volumes.restored === undefined ? {} : { volumes: volumes.restored }),
+      ...(applications.recovered === undefined ? {} : { applications: applications.recovered }),
+      ...(hooks.counts === undefined ? {} : { hooks: hooks.counts }),
       ...ledger.account(),
     };
     await ledger.during('record', () => recordRestore({ restore: input, runId: workflowInfo().runId, result, log: ledger.logLines }));

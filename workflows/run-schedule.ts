@@ -109,6 +109,7 @@ function oneBackup({ input, name }: Run, action: ScheduledBackup): Promise<Backu
         labels: action.labels,
         ...(action.ttlSeconds === undefined ? {} : { ttlSeconds: action.ttlSeconds }),
         ...(action.volumes === undefined ? {} : { volumes: action.volumes }),
+        ...(action.hooks === undefined ? {} : { hooks: action.hooks }),
       },
     ],
     staticSummary: `backup ${name}`,

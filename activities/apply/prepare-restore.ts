@@ -1,19 +1,21 @@
 import type { RestorePreparation } from '../../contracts/activities.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
-import type { BackupManifest } from '../../contracts/manifest.ts';
 import type { ObjectId } from '../../contracts/resource.ts';
 import { ConflictPolicy, RestoreAction, type RestoreProjectInput } from '../../contracts/restore.ts';
-import type { CapturedVolume } from '../../contracts/volume.ts';
 import { mappingProblems } from '../../domain/plan/mapping.ts';
-import { objectRef, resourceKey } from '../../domain/resource/identity.ts';
+import { storageProblems } from '../../domain/plan/storage-mapping.ts';
 import { batches, wavesOf } from '../../domain/resource/order.ts';
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { BackupEntry } from '../../repository/chain-entries.ts';
 import type { Repository } from '../../repository/repository.ts';
+import type { Plugins } from '../../plugins/plugin.ts';
 import type { Pulse } from '../heartbeat.ts';
+import { planHooks } from '../hooks/plan-hooks.ts';
 import { previewRestore } from '../preview/preview-restore.ts';
-import { openSession, readObjects, type RestoreSession } from './restore-session.ts';
+import { capturedData, checkPluginOptions } from './captured-data.ts';
+import { checkStorage } from './check-storage.ts';
+import { openSession, type RestoreSession } from './restore-session.ts';
 
 /** Objects of one apply activity. */
 const BATCH_OBJECTS = 500;
@@ -27,11 +29,16 @@ export interface RestoreWork {
 }
 
 /** Orders the backup into waves and batches. With policy `fail` it looks at every object first and refuses the restore when one differs. */
-export async function prepareRestore(work: RestoreWork, pulse: Pick<Pulse, 'beat' | 'signal'>): Promise<RestorePreparation> {
-  const { session, entry } = await openNamed(work);
+export async function prepareRestore(
+  work: RestoreWork & { readonly plugins: Plugins },
+  pulse: Pick<Pulse, 'beat' | 'signal'>,
+): Promise<RestorePreparation> {
+  checkPluginOptions(work.restore.options, work.plugins);
+  const { session, entry } = await openNamed(work, pulse.signal);
   const { serverTime } = await work.cluster.now({ signal: pulse.signal });
   if (work.restore.options.conflictPolicy === ConflictPolicy.Fail) await refuseConflicts(session, pulse);
   const { ordered } = session;
+  const { targets: hooks, hasInitContainers } = await planHooks(session, pulse);
   return {
     sequence: entry.sequence,
     batches: batches(ordered, { maxObjects: BATCH_OBJECTS }),
@@ -39,33 +46,25 @@ export async function prepareRestore(work: RestoreWork, pulse: Pick<Pulse, 'beat
     objectCount: ordered.reduce((sum, { count }) => sum + count, 0),
     serverTime,
     warnings: [],
-    ...(work.restore.options.volumes === undefined ? {} : { volumes: await selectedVolumes(session, entry.manifest) }),
+    ...(await capturedData(session, entry.manifest, work.plugins)),
+    ...(hooks.length === 0 ? {} : { hooks }),
+    ...(hasInitContainers ? { hasInitContainers } : {}),
     ...(session.lostParts.length === 0 ? {} : { errors: session.errors, lostParts: session.lostParts }),
   };
 }
 
-/** The captured volumes whose claims the restore takes. */
-async function selectedVolumes(session: RestoreSession, { volumes = [] }: BackupManifest): Promise<readonly CapturedVolume[]> {
-  if (volumes.length === 0) return [];
-  const taken = new Set<string>();
-  const segments = session.ordered.filter(({ type }) => resourceKey(type) === 'persistentvolumeclaims');
-  for await (const objects of readObjects(session.repository, segments)) {
-    for (const { object, type } of objects) {
-      const { namespace, name } = objectRef(object, type);
-      if (session.context.selection.takes(object, type)) taken.add(`${namespace}/${name}`);
-    }
-  }
-  // A claim that had no volume yet had no data either.
-  return volumes.filter(({ namespace, claim, volume }) => volume !== '' && taken.has(`${namespace}/${claim}`));
-}
-
-/** The restore of a backup by its name, checked for what can be seen without a cluster. */
-export async function openNamed(work: RestoreWork): Promise<{ readonly session: RestoreSession; readonly entry: BackupEntry }> {
+/** The restore of a backup by its name. `BadInput` when what was asked for cannot be done. */
+export async function openNamed(
+  work: RestoreWork,
+  signal: AbortSignal,
+): Promise<{ readonly session: RestoreSession; readonly entry: BackupEntry }> {
   const { options, backup } = work.restore;
-  const problems = [...validateSelection(options.selection), ...mappingProblems(options.namespaceMapping)];
+  const problems = [...validateSelection(options.selection), ...mappingProblems(options.namespaceMapping), ...storageProblems(options)];
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
   const entry = await work.repository.findBackup(backup);
-  return { session: await openSession({ ...work, manifest: entry.manifest, lostParts: undefined }), entry };
+  const session = await openSession({ ...work, manifest: entry.manifest, lostParts: undefined });
+  await checkStorage(session, entry.manifest, signal);
+  return { session, entry };
 }
 
 async function refuseConflicts(session: RestoreSession, pulse: Pick<Pulse, 'beat' | 'signal'>): Promise<void> {

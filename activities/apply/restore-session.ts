@@ -5,6 +5,7 @@ import type { Issue } from '../../contracts/outcome.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
 import type { RestoreProjectInput } from '../../contracts/restore.ts';
 import { parseLossless } from '../../domain/json/lossless.ts';
+import { isLeftBehind } from '../../domain/plan/storage-mapping.ts';
 import { isProvisionedAnew } from '../../domain/plan/volume-reuse.ts';
 import type { RestoreContext } from '../../domain/plan/restore-plan.ts';
 import { textAt } from '../../domain/resource/fields.ts';
@@ -73,7 +74,7 @@ export async function openSession({ cluster, repository, restore, manifest, lost
 
   const names = new CapturedNames(repository, ordered);
   const owners = new OwnerDirectory({ cluster, names, mapping: restore.options.namespaceMapping, types });
-  const volumes = await restoredVolumes(cluster, repository, ordered);
+  const volumes = await restoredVolumes({ cluster, repository, restore }, ordered);
   const kept = restore.options.volumes === undefined ? new Set() : keptSnapshots(manifest);
   const context: RestoreContext = {
     options: restore.options,
@@ -91,7 +92,10 @@ function keptSnapshots({ volumes = [] }: BackupManifest): ReadonlySet<string> {
 }
 
 /** Names of the captured volumes that will be there: not those whose storage went with them, unless they still live. */
-async function restoredVolumes(cluster: Cluster, repository: Repository, ordered: readonly OrderedSegment[]): Promise<ReadonlySet<string>> {
+async function restoredVolumes(
+  { cluster, repository, restore: { options } }: Pick<SessionInput, 'cluster' | 'repository' | 'restore'>,
+  ordered: readonly OrderedSegment[],
+): Promise<ReadonlySet<string>> {
   const volumes = new Set<string>();
   const segments = ordered.filter(({ type }) => resourceKey(type) === 'persistentvolumes');
   let lost: ResourceType | undefined;
@@ -103,6 +107,7 @@ async function restoredVolumes(cluster: Cluster, repository: Repository, ordered
       }
       const { object, type } = item;
       const name = textAt(object, 'metadata', 'name');
+      if (isLeftBehind(object, type, options)) continue;
       if (!isProvisionedAnew(object, type) || (await cluster.get({ type, namespace: '', name })) !== undefined) volumes.add(name);
     }
   }

@@ -29,6 +29,7 @@ export async function commitBackup(repository: Repository, input: CommitBackupIn
     ...(backup.schedule === undefined ? {} : { schedule: backup.schedule }),
     ...(backup.labels === undefined ? {} : { labels: backup.labels }),
     ...(result.volumes === undefined ? {} : { volumes: result.volumes }),
+    ...(result.applications === undefined ? {} : { applications: result.applications }),
     ...(backup.ttlSeconds === undefined ? {} : { expiresAt: after(result.completedAt, backup.ttlSeconds) }),
   };
   const { sequence } = await repository.commit(manifest);

@@ -9,7 +9,7 @@ import { CLAIMS } from '../capture/builtin-types.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { createOrAdopt } from './create-or-adopt.ts';
 import { moverId } from './mover-id.ts';
-import { runLabel, temporaryMetadata } from './temporary.ts';
+import { runLabel, temporaryMetadata, temporaryName } from './temporary.ts';
 import { keepSnapshot, usableSnapshot } from './volume-snapshot.ts';
 
 interface CaptureVolumeWork {
@@ -81,6 +81,7 @@ async function claimFromSnapshot(work: CaptureVolumeWork): Promise<VolumeSource>
       resources: { requests: { storage: String(Math.max(restoreBytes, volume.capacityBytes)) } },
     },
   };
-  await createOrAdopt(work, { type: CLAIMS, namespace: volume.namespace, name }, claim);
-  return { kind: 'claim', namespace: volume.namespace, claim: name, node: '' };
+  const own = temporaryName(runId, volume);
+  await createOrAdopt(work, { type: CLAIMS, namespace: volume.namespace, name: own }, claim);
+  return { kind: 'claim', namespace: volume.namespace, claim: own, node: '' };
 }

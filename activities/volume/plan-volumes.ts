@@ -1,6 +1,5 @@
 import type { VolumePlan } from '../../contracts/activities.ts';
 import type { BackupProjectInput } from '../../contracts/backup.ts';
-import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
@@ -9,7 +8,7 @@ import { textAt } from '../../domain/resource/fields.ts';
 import { compileSelection, intendedExclusion } from '../../domain/selection/matcher.ts';
 import { planVolume } from '../../domain/volume/plan-volume.ts';
 import { podsByClaim } from '../../domain/volume/pods-by-claim.ts';
-import { snapshotClasses } from '../../domain/volume/snapshot-classes.ts';
+import { withoutReplaced } from '../../domain/volume/replaced-volumes.ts';
 import { volumeFacts } from '../../domain/volume/volume-facts.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Mover } from '../../movers/port.ts';
@@ -18,6 +17,8 @@ import { CLAIMS, PERSISTENT_VOLUMES, PODS, WORKLOADS } from '../capture/builtin-
 import { listAll } from '../capture/list-all.ts';
 import { planBackup } from '../capture/plan-backup.ts';
 import { subjectsOf } from '../quiesce/quiesce-subjects.ts';
+import { classesOf } from './classes-of.ts';
+import { planGroups } from './plan-groups.ts';
 
 /** From so many namespaces on, one list of the whole cluster is cheaper. */
 const MANY_NAMESPACES = 10;
@@ -38,12 +39,20 @@ export async function planVolumes(work: PlanVolumesWork): Promise<VolumePlan> {
   const matcher = compileSelection(selection, { types: [CLAIMS] });
   const listed = { cluster, namespaces, signal };
   const pods = await listIn(listed, PODS);
-  const claims = (await listIn(listed, CLAIMS)).filter((claim) => matcher.takes(claim, CLAIMS) && intendedExclusion(claim) === undefined);
-  const volumes = claims.length === 0 ? [] : await planEach(work, claims, podsByClaim(pods));
-  const quiesce = work.plugins.plan(subjectsOf({ pods, claims, volumes, workloads: await workloadsIn(listed) }));
+  // Without volumes there are hooks to plan for all the same.
+  const claims = backup.volumes
+    ? (await listIn(listed, CLAIMS)).filter((claim) => matcher.takes(claim, CLAIMS) && intendedExclusion(claim) === undefined)
+    : [];
+  const planned = claims.length === 0 ? [] : await planEach(work, claims, podsByClaim(pods));
+  const quiesce = work.plugins.plan(
+    subjectsOf({ pods, claims, volumes: planned, workloads: await workloadsIn(listed) }),
+    backup.hooks ?? [],
+  );
+  const volumes = withoutReplaced(planned, quiesce.tasks);
   return {
     clusterUid: identity.uid,
     volumes,
+    ...(await planGroups({ cluster, signal }, { volumes, claims, pods })),
     quiesce: quiesce.tasks,
     warnings: [],
     errors: [...volumes.flatMap(lost), ...quiesce.problems],
@@ -58,7 +67,7 @@ async function planEach(
   const policy = backup.volumes?.policy ?? { rules: [] };
   const reaching = await mover();
   const volumes = new Map((await listAll(cluster, { type: PERSISTENT_VOLUMES }, signal)).map((volume) => [nameOf(volume), volume]));
-  const classes = await snapshotClassesOf(cluster, signal);
+  const classes = await classesOf(cluster, 'volumesnapshotclasses', signal);
   return claims.map((claim) => {
     const facts = volumeFacts(claim, volumes.get(textAt(claim, 'spec', 'volumeName')));
     return planVolume(facts, {
@@ -100,19 +109,6 @@ async function listIn({ cluster, namespaces, signal }: Listed, type: ResourceTyp
   }
   const lists = await Promise.all(namespaces.map((namespace) => listAll(cluster, { type, namespace }, signal)));
   return lists.flat();
-}
-
-/** By driver; empty where the cluster has no snapshots, or does not let us see their classes. */
-async function snapshotClassesOf(cluster: Cluster, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  const { types } = await cluster.discover({ signal });
-  const type = types.find(({ group, resource }) => group === 'snapshot.storage.k8s.io' && resource === 'volumesnapshotclasses');
-  if (!type) return new Map();
-  try {
-    return snapshotClasses(await listAll(cluster, { type }, signal));
-  } catch (error) {
-    if (error instanceof HoldfastError && error.type === FailureType.Forbidden) return new Map();
-    throw error;
-  }
 }
 
 function nameOf(object: JsonObject): string {

@@ -2,16 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RestoreVolumeInput } from '../../contracts/activities.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { PutBack } from '../../contracts/quiesce.ts';
-import type { MovedData, RestoredVolume, VolumeSource } from '../../contracts/volume.ts';
+import type { CapturedVolume, MovedData, RestoredVolume, VolumeSource } from '../../contracts/volume.ts';
 import { mapNamespace } from '../../domain/plan/mapping.ts';
 import { textAt } from '../../domain/resource/fields.ts';
 import { volumeFacts } from '../../domain/volume/volume-facts.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
-import type { Mover, RestoredData, VolumeRepository } from '../../movers/port.ts';
+import type { Mover, MoveOptions, PutBackEntry, RestoredData, VolumeRepository } from '../../movers/port.ts';
+import type { Repository } from '../../repository/repository.ts';
 import { isOwnWork } from '../apply/field-manager.ts';
 import { CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES } from '../capture/builtin-types.ts';
 import type { Pulse } from '../heartbeat.ts';
+import { readStream, streamNamed } from '../recover/read-stream.ts';
 import { moverId } from './mover-id.ts';
 import { runLabel } from './temporary.ts';
 
@@ -21,6 +22,8 @@ export interface RestoreVolumeWork {
   readonly cluster: Cluster;
   readonly mover: Mover;
   readonly repository: VolumeRepository;
+  /** Where the streams of plugins are. */
+  readonly backups: Repository;
   readonly input: RestoreVolumeInput;
   readonly pulse: Pulse;
 }
@@ -48,14 +51,11 @@ export async function restoreVolume(work: RestoreVolumeWork): Promise<RestoredVo
   });
   const { data } = volume;
   if (data?.kind !== 'restic') return done('left', `the backup has no data of it (${volume.method})`);
-  const { putBack = [], quiescedBy = '' } = volume;
-  // Without it the application would start from files that do not belong together, and might not notice.
-  if (putBack.length > 0)
-    return done('failed', `${quiescedBy} needs ${namesOf(putBack)} put back, which is not done yet: its volume is left empty`);
   const target = await findTarget(where, work);
   if ('reason' in target) return done(target.outcome, target.reason);
   const restored = await move(target, data, work);
   const problem = shortfall(restored, data);
+  if (problem === '') await putBack(target, work);
   return done(problem === '' ? 'restored' : 'failed', problem, restored);
 }
 
@@ -70,25 +70,49 @@ async function move(target: Target, data: MovedData, { mover, repository, input,
       run: runLabel(input.runId),
       snapshot: data.snapshot,
       path: '/',
-      exact: inPlace,
+      // Also what an attempt before this one has put back: it would be counted.
+      exact: inPlace || (input.volume.putBack ?? []).length > 0,
       checksum,
     },
-    {
-      signal: pulse.signal,
-      onProgress: (progress) => {
-        pulse.beat(progress);
-      },
-    },
+    moveOptions(pulse),
   );
+}
+
+/** What the application needs to start from these files. Without it they would not belong together, and it might not notice. */
+async function putBack(target: Target, { mover, backups, input, pulse }: RestoreVolumeWork): Promise<void> {
+  const entries = entriesOf(input.volume, backups, pulse.signal);
+  if (entries.length === 0) return;
+  const { source } = target;
+  const task = { id: `${moverId(input.runId, target)}-put`, source, run: runLabel(input.runId), entries };
+  await mover.putBack(task, moveOptions(pulse));
+}
+
+function entriesOf(
+  { claim, putBack: wanted = [], streams = [] }: CapturedVolume,
+  backups: Repository,
+  signal: AbortSignal,
+): PutBackEntry[] {
+  return wanted
+    .filter((item) => item.claim === claim)
+    .map((item): PutBackEntry => {
+      if (item.kind !== 'tar') return item;
+      const stream = streamNamed(streams, item.stream);
+      return { kind: 'tar', path: item.path, bytes: stream.bytes, content: () => readStream(backups, stream, signal) };
+    });
+}
+
+function moveOptions(pulse: Pulse): MoveOptions {
+  return {
+    signal: pulse.signal,
+    onProgress: (progress) => {
+      pulse.beat(progress);
+    },
+  };
 }
 
 function shortfall(restored: RestoredData, recorded: MovedData): string {
   if (restored.files === recorded.files && restored.bytes === recorded.bytes) return '';
   return `the backup has ${recorded.files} files with ${recorded.bytes} bytes, ${restored.files} files with ${restored.bytes} bytes are there`;
-}
-
-function namesOf(putBack: readonly PutBack[]): string {
-  return putBack.map(({ path }) => path).join(', ');
 }
 
 type Refusal = Pick<RestoredVolume, 'outcome' | 'reason'>;

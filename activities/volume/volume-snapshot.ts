@@ -10,7 +10,7 @@ import type { Cluster } from '../../kubernetes/port.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { createOrAdopt } from './create-or-adopt.ts';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from './snapshot-kinds.ts';
-import { temporaryMetadata, temporaryName } from './temporary.ts';
+import { RUN_LABEL, runLabel, temporaryMetadata, temporaryName } from './temporary.ts';
 
 const POLL_MS = 250;
 /** Drivers that have not cut a snapshot by then do not do it any more. */
@@ -38,19 +38,20 @@ export async function takeSnapshot(work: SnapshotWork): Promise<void> {
 export async function usableSnapshot(work: SnapshotWork): Promise<{ readonly name: string; readonly restoreBytes: number }> {
   const { snapshot } = await waitFor(work, 'ready to use', (seen) => field(seen.snapshot, 'status', 'readyToUse') === true);
   const restoreBytes = parseQuantity(textAt(snapshot, 'status', 'restoreSize')) ?? work.input.volume.capacityBytes;
-  return { name: temporaryName(work.input.runId, work.input.volume), restoreBytes };
+  return { name: snapshotRef(work.input).name, restoreBytes };
 }
 
 /**
  * Lets the storage system keep the snapshot when the objects that stand for it are gone: a namespace that is deleted takes its VolumeSnapshots
- * with it.
+ * with it. The label lets `removeTemporary` find it again when the backup does not come about.
  */
 export async function keepSnapshot(work: SnapshotWork): Promise<KeptSnapshot> {
   const { cluster, input, pulse } = work;
   const { restoreBytes } = await usableSnapshot(work);
   const { content } = await waitFor(work, 'ready to use', () => true);
   const ref: ObjectRef = { type: SNAPSHOT_CONTENTS, namespace: '', name: textAt(content, 'metadata', 'name') };
-  await cluster.patch(ref, { spec: { deletionPolicy: 'Retain' } }, { fieldManager: 'holdfast', signal: pulse.signal });
+  const kept = { metadata: { labels: { [RUN_LABEL]: runLabel(input.runId) } }, spec: { deletionPolicy: 'Retain' } };
+  await cluster.patch(ref, kept, { fieldManager: 'holdfast', signal: pulse.signal });
   return {
     kind: 'csi',
     driver: textAt(content, 'spec', 'driver'),
@@ -76,7 +77,8 @@ async function waitFor(work: SnapshotWork, what: string, holds: (seen: Seen) => 
     if (performance.now() > deadline) {
       const reason = textAt(seen.snapshot, 'status', 'error', 'message') || 'the driver says nothing';
       throw new HoldfastError(
-        FailureType.Unavailable,
+        // The application is held until there is a snapshot; what is made of it afterwards may take hours, and is worth waiting for.
+        what === 'cut' ? FailureType.NotFound : FailureType.Unavailable,
         `snapshot of claim ${volume.namespace}/${volume.claim} was not ${what} within ten minutes: ${reason}`,
         { advice: 'see `kubectl describe volumesnapshot` and the log of the csi-snapshotter of the driver' },
       );
@@ -99,6 +101,6 @@ function hasTime(content: JsonObject): boolean {
   return field(content, 'status', 'creationTime') !== undefined;
 }
 
-function snapshotRef({ runId, volume }: CaptureVolumeInput): ObjectRef {
-  return { type: VOLUME_SNAPSHOTS, namespace: volume.namespace, name: temporaryName(runId, volume) };
+function snapshotRef({ runId, volume, snapshot }: CaptureVolumeInput): ObjectRef {
+  return { type: VOLUME_SNAPSHOTS, namespace: volume.namespace, name: snapshot ?? temporaryName(runId, volume) };
 }

@@ -1,15 +1,16 @@
 import { Option, type Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { BackupEntry } from '../../repository/chain-entries.ts';
-import { withLocation, type LocationOptions } from '../options.ts';
+import { withClusterOptions, withLocation, type ClusterOptions, type LocationOptions } from '../options.ts';
 import { note } from '../output/print.ts';
 import { withSession } from '../session.ts';
+import { dropKeptSnapshots } from '../volumes/drop-kept-snapshots.ts';
 import { repositoryLacks } from './backup-queries.ts';
 
-type DeleteOptions = LocationOptions & { readonly confirm: boolean; readonly yes: boolean };
+type DeleteOptions = LocationOptions & ClusterOptions & { readonly confirm: boolean; readonly yes: boolean };
 
 export function addBackupDelete(backup: Command): void {
-  withLocation(backup.command('delete <names...>'))
+  withLocation(withClusterOptions(backup.command('delete <names...>')))
     .description('remove recovery points; the chain of manifests keeps a note of it, `repository gc` frees the space')
     .option('--confirm', 'do it without asking', false)
     .addOption(new Option('-y, --yes', 'the same').hideHelp().default(false))
@@ -32,7 +33,7 @@ async function remove(names: readonly string[], options: DeleteOptions): Promise
     for (const name of names) if (!known.has(name)) throw repositoryLacks(name, location);
     for (const what of lastGoodOnes(backups, names)) note(`warning: ${what}`);
     if (!options.confirm && !(await agreed(`delete ${names.join(', ')} from location ${location}? [y/N] `))) return;
-    const { locked } = await repository.deleteBackups(names);
+    const { locked } = await repository.deleteBackups(names, { beforeFilesGo: dropKeptSnapshots(options) });
     for (const name of names) process.stdout.write(`backup "${name}" deleted\n`);
     for (const { name, until } of locked) {
       note(`the store has locked the file of backup "${name}"${until === '' ? '' : ` until ${until}`}: gc removes it later`);

@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { checkPolicy } from '../../domain/retention/policy.ts';
 import { pruneBackups, type PruneResult, type PruneSelection } from '../../repository/prune.ts';
-import { withLocation, withOutput, type LocationOptions, type OutputOptions } from '../options.ts';
+import { withClusterOptions, withLocation, withOutput, type ClusterOptions, type LocationOptions, type OutputOptions } from '../options.ts';
 import { note, printAnswer } from '../output/print.ts';
 import { table } from '../output/table.ts';
 import { retentionOf, withRetention, type RetentionOptions } from '../schedules/retention-options.ts';
 import { withSession } from '../session.ts';
+import { dropKeptSnapshots } from '../volumes/drop-kept-snapshots.ts';
 
 type PruneCommandOptions = LocationOptions &
+  ClusterOptions &
   OutputOptions &
   RetentionOptions & {
     readonly schedule?: string;
@@ -19,7 +21,7 @@ type PruneCommandOptions = LocationOptions &
   };
 
 export function addBackupPrune(backup: Command): void {
-  withRetention(withOutput(withLocation(backup.command('prune'))))
+  withRetention(withOutput(withLocation(withClusterOptions(backup.command('prune')))))
     .description('delete the backups that no rule keeps: what has outlived its time to live, and with --keep-... all that these leave')
     .option('--schedule <name>', 'of the backups that this schedule has made')
     .option('-l, --selector <selector>', 'of the backups whose labels match')
@@ -39,7 +41,13 @@ async function prune(options: PruneCommandOptions): Promise<void> {
     const location = session.locationName(options.location);
     const repository = await session.services.maintenanceRepository(location);
     const { dryRun } = options;
-    const result = await pruneBackups(repository, { select, policy, dryRun, now: new Date().toISOString() });
+    const result = await pruneBackups(repository, {
+      select,
+      policy,
+      dryRun,
+      now: new Date().toISOString(),
+      beforeFilesGo: dropKeptSnapshots(options),
+    });
     const going = result.decisions.filter(({ action }) => action === 'remove').map(({ point }) => point.name);
     if (result.unreadable.length > 0) {
       note(

@@ -83,10 +83,10 @@ async function get(names: readonly string[], options: GetOptions): Promise<void>
 
 function summary({ sequence, manifest, held, holdReason }: BackupEntry): unknown {
   const { name, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors } = manifest;
-  const { schedule, labels, expiresAt, volumes } = manifest;
+  const { schedule, labels, expiresAt, volumes, applications } = manifest;
   return {
     ...{ name, sequence, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors },
-    ...{ schedule, labels, expiresAt, volumes, held, holdReason },
+    ...{ schedule, labels, expiresAt, volumes, applications, held, holdReason },
   };
 }
 

@@ -21,6 +21,7 @@ import {
   type SelectionOptions,
 } from '../options.ts';
 import { backupResultText } from '../output/backup-text.ts';
+import { readBackupHooks } from '../hooks/hook-file.ts';
 import { note, printAnswer } from '../output/print.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
@@ -115,6 +116,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   const name = checkedName('backup', given ?? defaultName('backup', new Date().toISOString()));
   const selection = checkedSelection(options);
   const volumes = await volumeRequestOf(options);
+  const hooks = options.hooks === undefined ? undefined : await readBackupHooks(options.hooks);
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
@@ -126,6 +128,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
       ...(Object.keys(options.labels).length === 0 ? {} : { labels: options.labels }),
       ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
       ...(volumes === undefined ? {} : { volumes }),
+      ...(hooks === undefined ? {} : { hooks }),
     };
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);

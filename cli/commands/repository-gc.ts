@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { parseDuration } from '../../domain/time/duration.ts';
-import { collectGarbage } from '../../repository/gc/collect-garbage.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { withLocation, withOutput, type LocationOptions, type OutputOptions } from '../options.ts';
 import { gcSummary, gcText } from '../output/gc-text.ts';
@@ -19,7 +18,7 @@ interface GcCommandOptions extends LocationOptions, OutputOptions {
 
 export function addRepositoryGc(repository: Command, done: (code: ExitCode) => void): void {
   withOutput(withLocation(repository.command('gc')))
-    .description('free what no backup needs any more; safe while backups run; exits with 4 when it met something damaged')
+    .description('free what no backup needs any more, volumes included; safe while backups run; exits with 4 when it met something damaged')
     .option('--dry-run', 'explain every byte of the location and what would become of it, and write nothing', false)
     .option('--grace <time>', 'how long unneeded packs are kept, and kept on once they are condemned', '72h')
     .option('--no-running-backups', 'promise that nothing writes to the location meanwhile: allows --grace 0s, and is for gc at a copy')
@@ -35,11 +34,10 @@ async function gc(options: GcCommandOptions): Promise<ExitCode> {
     const location = session.locationName(options.location);
     // The chain of a copy is that of the original: an entry of its own would make it something else.
     const isCopy = session.configuration.locations.some(({ copyTo = [] }) => copyTo.includes(location));
-    const repository = await session.services.maintenanceRepository(location);
     const status = new StatusLine();
     const show = progressLine(status);
     try {
-      const report = await collectGarbage(repository, {
+      const report = await session.services.collectGarbage(location, {
         graceMs,
         nobodyWrites: isCopy || !options.runningBackups,
         dryRun: options.dryRun,
@@ -50,7 +48,10 @@ async function gc(options: GcCommandOptions): Promise<ExitCode> {
       status.clear();
       printAnswer(options.output, {
         data: report,
-        names: report.locked.map(({ key }) => key),
+        names: [
+          ...report.locked.map(({ key }) => key),
+          ...report.volumes.flatMap(({ forgotten }) => forgotten.map(({ snapshot }) => snapshot)),
+        ],
         table: (wide) => gcText(report, wide),
       });
       for (const { message, advice } of report.warnings) note(`warning: ${message}${advice === undefined ? '' : `; ${advice}`}`);

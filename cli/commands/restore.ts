@@ -11,6 +11,7 @@ import {
 import { restoreWorkflowId } from '../../contracts/workflow-ids.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import { mappingProblems } from '../../domain/plan/mapping.ts';
+import { storageProblems } from '../../domain/plan/storage-mapping.ts';
 import { defaultName } from '../../domain/plan/names.ts';
 import { countAction, emptyCounts } from '../../domain/plan/outcome.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -26,6 +27,7 @@ import {
   type OutputOptions,
   type SelectionOptions,
 } from '../options.ts';
+import { readRestoreHooks } from '../hooks/hook-file.ts';
 import { note, printAnswer } from '../output/print.ts';
 import { planText, restoreResultText } from '../output/restore-text.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
@@ -42,9 +44,12 @@ interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, Se
   readonly fromSchedule?: string;
   readonly allowPartiallyFailed: boolean;
   readonly namespaceMappings: Readonly<Record<string, string>>;
+  readonly storageClassMapping: Readonly<Record<string, string>>;
+  readonly volumeSize: Readonly<Record<string, string>>;
   readonly existing: ConflictPolicy;
   /** Velero's word for it: none is skip. */
   readonly existingResourcePolicy?: 'none' | 'update';
+  readonly hooks?: string;
   readonly includeControlled: boolean;
   readonly preserveNodeports: boolean;
   readonly allow: readonly Allowance[];
@@ -82,12 +87,15 @@ function withRestoreOptions(command: Command): Command {
     .option('--from-schedule <name>', 'restore the newest good backup of this schedule')
     .option('--allow-partially-failed', 'with --from-schedule: take a partly failed backup, too, if it is newer', false)
     .option('--namespace-mappings <old:new>', 'restore into other namespaces (comma-separated, repeatable)', mappings, {})
+    .option('--storage-class-mapping <old:new>', 'give claims another storage class (comma-separated, repeatable)', mappings, {})
+    .option('--volume-size <namespace/claim=size>', 'give a claim, as captured, another size (comma-separated, repeatable)', sizes, {})
     .addOption(
       new Option('--existing <policy>', 'what to do with objects that are there and differ')
         .choices(Object.values(ConflictPolicy))
         .default(ConflictPolicy.Skip),
     )
     .addOption(new Option('--existing-resource-policy <policy>', 'the same, as Velero spells it').choices(['none', 'update']).hideHelp())
+    .option('--hooks <file>', 'commands and init containers for the restored pods, as in spec.hooks of a Velero Restore')
     .option('--include-controlled', 'also restore what a controller would make again (pods of a ReplicaSet ...)', false)
     .option('--preserve-nodeports', 'keep the node ports of services', false)
     .option('--allow <what>', `restore what the policy gate holds back: ${Object.values(Allowance).join(', ')}`, allowances, [])
@@ -98,7 +106,7 @@ async function plan(options: PlanOptions): Promise<ExitCode> {
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
-    const input = inputOf('plan', cluster, { ...options, location, backup: await chosenBackup(session, location, options) });
+    const input = await inputOf('plan', cluster, { ...options, location, backup: await chosenBackup(session, location, options) });
     await reachableCluster(session, cluster);
     const planned: PlannedObject[] = [];
     let counts = emptyCounts();
@@ -125,7 +133,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   return withSession(async (session) => {
     const location = session.locationName(options.location);
     const backup = await chosenBackup(session, location, options);
-    const input = inputOf(name, cluster, { ...options, location, backup });
+    const input = await inputOf(name, cluster, { ...options, location, backup });
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
       return 0;
@@ -164,8 +172,13 @@ async function chosenBackup(session: Session, location: string, options: PlanOpt
   return goodBackupOf(session, { location, schedule: fromSchedule ?? '', partiallyFailedToo: allowPartiallyFailed });
 }
 
-function inputOf(name: string, cluster: NamedCluster, options: PlanOptions & { readonly backup: string }): RestoreProjectInput {
-  const problems = mappingProblems(options.namespaceMappings);
+async function inputOf(
+  name: string,
+  cluster: NamedCluster,
+  options: PlanOptions & { readonly backup: string },
+): Promise<RestoreProjectInput> {
+  const storage = { storageClassMapping: options.storageClassMapping, volumeSizes: options.volumeSize };
+  const problems = [...mappingProblems(options.namespaceMappings), ...storageProblems(storage)];
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
   const volumes = volumeRestoreOf(options);
   return {
@@ -181,7 +194,11 @@ function inputOf(name: string, cluster: NamedCluster, options: PlanOptions & { r
       preserveNodePorts: options.preserveNodeports,
       allow: options.allow,
       readinessTimeoutMs: options.readinessTimeout,
+      ...(Object.keys(options.storageClassMapping).length === 0 ? {} : { storageClassMapping: options.storageClassMapping }),
+      ...(Object.keys(options.volumeSize).length === 0 ? {} : { volumeSizes: options.volumeSize }),
       ...(volumes === undefined ? {} : { volumes }),
+      ...(Object.keys(options.pluginOption).length === 0 ? {} : { pluginOptions: options.pluginOption }),
+      ...(options.hooks === undefined ? {} : { hooks: await readRestoreHooks(options.hooks) }),
     },
   };
 }
@@ -191,6 +208,15 @@ function mappings(value: string, earlier: Readonly<Record<string, string>>): Rea
     const [from, to, ...rest] = pair.split(':');
     if (!from || !to || rest.length > 0) throw new InvalidArgumentError(`"${pair}" is not old:new`);
     return [from, to];
+  });
+  return { ...earlier, ...Object.fromEntries(pairs) };
+}
+
+function sizes(value: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const pairs = commaList(value, []).map((pair): [string, string] => {
+    const [claim, size, ...rest] = pair.split('=');
+    if (!claim || !size || rest.length > 0) throw new InvalidArgumentError(`"${pair}" is not namespace/claim=size`);
+    return [claim, size];
   });
   return { ...earlier, ...Object.fromEntries(pairs) };
 }

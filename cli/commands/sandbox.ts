@@ -16,6 +16,7 @@ interface NameOption {
 interface UpOptions extends NameOption, OutputOptions {
   readonly temporal: boolean;
   readonly node: boolean;
+  readonly csi: boolean;
   readonly installPackages: boolean;
 }
 
@@ -28,6 +29,7 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
     .description('start it; tools that are not here yet are found, downloaded or built')
     .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
     .option('--node', 'with a node that runs pods: containerd and kubelet; Linux and root only', false)
+    .option('--csi', 'with a node, and a storage driver on it that makes snapshots', false)
     .option('--install-packages', 'install the Debian packages that the node needs', false)
     .action(async (options: UpOptions) => {
       done(await up(options));
@@ -59,7 +61,8 @@ async function up(options: UpOptions): Promise<ExitCode> {
     const sandbox = await upSandbox({
       name: options.name,
       withTemporal: options.temporal,
-      withNode: options.node,
+      withNode: options.node || options.csi,
+      withStorageDriver: options.csi,
       installPackages: options.installPackages,
       progress: toolProgress(status),
       signal: stop.signal,

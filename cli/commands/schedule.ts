@@ -23,6 +23,7 @@ import { followTriggered } from '../schedules/trigger.ts';
 import { createSchedule, findSchedule, onSchedule, refuseKnownSchedule } from '../schedules/temporal-schedules.ts';
 import { noteUnserved, unservedClusters } from '../schedules/worker-presence.ts';
 import { namedCluster, withSession } from '../session.ts';
+import { readBackupHooks } from '../hooks/hook-file.ts';
 import { volumeRequestOf, withVolumeCapture, type VolumeCaptureOptions } from '../volumes/volume-options.ts';
 import { addScheduleQueries } from './schedule-queries.ts';
 
@@ -31,7 +32,7 @@ type CreateOptions = ClusterOptions &
   OutputOptions &
   RetentionOptions &
   VolumeCaptureOptions &
-  Omit<DefinitionOptions, 'retention' | 'volumeRequest'> & { readonly dryRun: boolean };
+  Omit<DefinitionOptions, 'retention' | 'volumeRequest' | 'hookRules'> & { readonly dryRun: boolean };
 
 interface BackfillOptions {
   readonly from: string;
@@ -115,7 +116,8 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   await withSession(async (session) => {
     const place = { cluster: cluster.name, location: session.locationName(options.location) };
     const volumeRequest = await volumeRequestOf(options);
-    const definition = defineSchedule(name, place, { ...options, retention: retentionOf(options), volumeRequest });
+    const hookRules = options.hooks === undefined ? undefined : await readBackupHooks(options.hooks);
+    const definition = defineSchedule(name, place, { ...options, retention: retentionOf(options), volumeRequest, hookRules });
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(
         options.output === 'yaml' ? stringify(published(definition)) : `${JSON.stringify(published(definition), null, 2)}\n`,

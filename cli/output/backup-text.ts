@@ -2,6 +2,7 @@ import type { BackupProjectResult } from '../../contracts/backup.ts';
 import type { BackupManifest } from '../../contracts/manifest.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
+import { capturedApplicationsText } from './application-text.ts';
 import { phase } from './colours.ts';
 import { bytes, count, duration } from './quantities.ts';
 import { table } from './table.ts';
@@ -45,6 +46,7 @@ export function backupDetails(sequence: number, manifest: BackupManifest, wide: 
     '',
     table(['  KIND', 'OBJECTS', 'SIZE', 'REVISION'], kinds),
     ...capturedVolumesText(manifest.volumes),
+    ...capturedApplicationsText(manifest.applications),
     ...(wide ? ['', 'Steps:', ...steps] : []),
     ...issueLines(manifest),
   ].join('\n');

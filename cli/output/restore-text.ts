@@ -5,6 +5,7 @@ import {
   type RestoreProjectResult,
   type RestoreRecord,
 } from '../../contracts/restore.ts';
+import { recoveredApplicationsText } from './application-text.ts';
 import { issueLines } from './backup-text.ts';
 import { phase } from './colours.ts';
 import { objectText } from './diff-text.ts';
@@ -37,6 +38,8 @@ export function restoreResultText(result: RestoreProjectResult): string {
       ? [`  and ${verification.differenceCount - verification.differences.length} more`]
       : []),
     ...restoredVolumesText(result.volumes),
+    ...recoveredApplicationsText(result.applications),
+    ...(result.hooks ? [`hooks: ${count(result.hooks.attempted)} run, ${count(result.hooks.failed)} failed`] : []),
     ...issueLines(result),
   ].join('\n');
 }

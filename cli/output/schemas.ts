@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { CapturedApplication, PluginOptions, RecoveredApplication } from './application-schemas.ts';
 import { OUTPUT_FORMATS } from './print.ts';
-import { CapturedVolume, RestoredVolume, VolumeRequest, VolumeRestoreRequest } from './volume-schemas.ts';
+import { BackupHooks, HookCounts, RestoreHooks } from './hook-schemas.ts';
+import { CapturedVolume, RestoredVolume, VolumeRequest, VolumeRestoreRequest, VOLUME_SCHEMAS, VolumesGc } from './volume-schemas.ts';
 
 /**
  * The shapes of `-o json` and `-o yaml`: part of the command line's contract. docs/schemas holds them as JSON Schema, a test keeps that up to
@@ -56,6 +58,7 @@ const BackupSummary = z.object({
   held: z.boolean(),
   holdReason: z.string(),
   volumes: z.array(CapturedVolume).optional(),
+  applications: z.array(CapturedApplication).optional(),
   ...Account,
 });
 const RestoreOptions = z.object({
@@ -67,6 +70,10 @@ const RestoreOptions = z.object({
   allow: z.array(z.enum(['webhooks', 'cluster-admin', 'privileged', 'foreign-volumes'])),
   readinessTimeoutMs: z.int(),
   volumes: VolumeRestoreRequest.optional(),
+  storageClassMapping: z.record(z.string(), z.string()).optional(),
+  volumeSizes: z.record(z.string(), z.string()).optional(),
+  hooks: RestoreHooks.optional(),
+  pluginOptions: PluginOptions.optional(),
 });
 const RestoreResult = z.object({
   name: z.string(),
@@ -82,6 +89,8 @@ const RestoreResult = z.object({
     excluded: z.int(),
   }),
   volumes: z.array(RestoredVolume).optional(),
+  hooks: HookCounts.optional(),
+  applications: z.array(RecoveredApplication).optional(),
   steps: z.array(Step),
   ...Account,
 });
@@ -128,6 +137,7 @@ const ScheduledAction = z.union([
     labels: z.record(z.string(), z.string()),
     ttlSeconds: z.int().optional(),
     volumes: VolumeRequest.optional(),
+    hooks: BackupHooks.optional(),
     retention: RetentionPolicy.optional(),
   }),
   z.object({ type: z.literal('check'), readShare: z.number().min(0).max(1) }),
@@ -166,6 +176,7 @@ const Schedule = ScheduleBasics.extend({
 
 /** By command; the file name in docs/schemas. */
 export const SCHEMAS = {
+  ...VOLUME_SCHEMAS,
   version: z.object({ version: z.string(), repositoryFormat: z.int(), node: z.string() }),
   doctor: z.array(z.object({ subject: z.string(), ok: z.boolean(), detail: z.string() })),
   'backup-plan': z.object({
@@ -185,6 +196,7 @@ export const SCHEMAS = {
     labels: z.record(z.string(), z.string()).optional(),
     ttlSeconds: z.int().optional(),
     volumes: VolumeRequest.optional(),
+    hooks: BackupHooks.optional(),
   }),
   'backup-get': z.object({ location: z.string(), running: z.array(Run), backups: z.array(BackupSummary) }),
   'backup-describe': BackupSummary.extend({ runId: z.string(), selection: Selection, kinds: z.array(Kind), steps: z.array(Step) }),
@@ -334,6 +346,7 @@ export const SCHEMAS = {
     written: z.object({ objects: z.int(), bytes: z.int() }),
     locked: z.array(z.object({ key: z.string(), sizeBytes: z.int(), until: z.string() })),
     warnings: z.array(Issue),
+    volumes: z.array(VolumesGc),
   }),
   'repository-check': z.object({
     repository: z.string(),

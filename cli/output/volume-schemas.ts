@@ -61,3 +61,62 @@ export const RestoredVolume = z.object({
   files: z.int(),
   bytes: z.int(),
 });
+
+/** What a collection did about the volumes of one cluster. */
+export const VolumesGc = z.object({
+  cluster: z.string(),
+  needed: z.int(),
+  young: z.int(),
+  locked: z.int(),
+  foreign: z.int(),
+  lockedUntil: z.string(),
+  forgotten: z.array(z.object({ snapshot: z.string(), volume: z.string(), backup: z.string(), time: z.iso.datetime() })),
+  freedBytes: z.int(),
+  freedObjects: z.int(),
+  problem: z.string(),
+});
+const ArchivedFile = z.object({
+  path: z.string(),
+  type: z.enum(['file', 'dir', 'symlink', 'fifo', 'dev', 'chardev', 'other']),
+  mode: z.string(),
+  uid: z.int(),
+  gid: z.int(),
+  size: z.int(),
+  modifiedAt: z.iso.datetime(),
+  target: z.string().optional(),
+});
+/** The answers of the commands about volumes. */
+export const VOLUME_SCHEMAS = {
+  'volume-ls': z.object({
+    location: z.string(),
+    backup: z.string(),
+    cluster: z.object({ name: z.string(), uid: z.string(), version: z.string() }),
+    volumes: z.array(CapturedVolume),
+  }),
+  'volume-browse': z.object({
+    location: z.string(),
+    backup: z.string(),
+    volume: z.string(),
+    path: z.string(),
+    recursive: z.boolean(),
+    files: z.array(ArchivedFile),
+  }),
+  'volume-restore': z.object({
+    location: z.string(),
+    backup: z.string(),
+    volume: z.string(),
+    paths: z.array(z.string()),
+    to: z.string(),
+    files: z.int(),
+    bytes: z.int(),
+  }),
+  'volume-key': z.object({
+    location: z.string(),
+    cluster: z.string(),
+    repository: z.string(),
+    /** On a terminal, or with --reveal. */
+    password: z.string().optional(),
+    variables: z.array(z.string()),
+    options: z.array(z.string()),
+  }),
+};

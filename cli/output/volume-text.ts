@@ -8,11 +8,16 @@ export function capturedVolumesText(volumes: readonly CapturedVolume[] = []): re
   const rows = volumes.map(({ namespace, claim, method, data, consistency, quiescedBy }) => [
     `  ${namespace}/${claim}`,
     method,
-    data?.kind === 'restic' ? `${count(data.files)} files, ${bytes(data.bytes)}` : (data?.handle ?? 'no data'),
+    data?.kind === 'restic' ? `${count(data.files)} files, ${bytes(data.bytes)}` : (data?.handle ?? withoutData(quiescedBy)),
     data?.kind === 'restic' ? bytes(data.addedBytes) : '',
-    data ? `${consistency}${quiescedBy === undefined ? '' : ` (${quiescedBy})`}` : '',
+    data || quiescedBy !== undefined ? `${consistency}${quiescedBy === undefined ? '' : ` (${quiescedBy})`}` : '',
   ]);
   return ['', table(['  VOLUME', 'METHOD', 'DATA', 'STORED', 'CONSISTENCY'], rows)];
+}
+
+/** Its content may be in what a plugin keeps. */
+function withoutData(quiescedBy: string | undefined): string {
+  return quiescedBy === undefined ? 'no data' : `kept by ${quiescedBy}`;
 }
 
 /** The volumes of a restore; empty when there are none. */

@@ -1,4 +1,5 @@
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { HookRule } from '../../contracts/hook.ts';
 import type { RetentionPolicy } from '../../contracts/retention.ts';
 import type { RunScheduleInput, ScheduledBackup, ScheduledCheck } from '../../contracts/schedule.ts';
 import type { VolumeRequest } from '../../contracts/volume.ts';
@@ -37,6 +38,7 @@ export interface DefinitionOptions extends SelectionOptions {
   readonly paused: boolean;
   readonly retention: RetentionPolicy;
   readonly volumeRequest: VolumeRequest | undefined;
+  readonly hookRules: readonly HookRule[] | undefined;
 }
 
 /** `-20261122-021500` is added to it for the name of each backup. */
@@ -78,6 +80,7 @@ function backupAction(options: DefinitionOptions): ScheduledBackup {
     selection: checkedSelection(options),
     labels: options.labels,
     ...(options.volumeRequest === undefined ? {} : { volumes: options.volumeRequest }),
+    ...(options.hookRules === undefined ? {} : { hooks: options.hookRules }),
     ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
     // A time to live without rules: retention still removes what has expired.
     ...(retention ? { retention } : options.ttl === undefined ? {} : { retention: {} }),

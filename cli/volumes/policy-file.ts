@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { VolumeMethod, type VolumePolicy, type VolumeRule } from '../../contracts/volume.ts';
 import { parseQuantity } from '../../domain/resource/quantity.ts';
+import { malformed, parseYaml, readYaml, type UserFile } from '../yaml-file.ts';
 
 const OneOrMore = z.union([z.string().transform((one) => [one]), z.array(z.string()).min(1)]);
 
@@ -50,11 +48,9 @@ const Policy = z.strictObject({
  * Reads a volume policy: Velero's file of resource policies, or the ConfigMap that holds it, with our methods beside Velero's words. `BadInput` in one line that
  * names the file and the field.
  */
-export async function readVolumePolicy(file: string): Promise<VolumePolicy> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw malformed(file, `cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-  });
-  const checked = Policy.safeParse(policyIn(parseYaml(text, file), file));
+export async function readVolumePolicy(path: string): Promise<VolumePolicy> {
+  const file = { path, advice: 'see docs/volumes.md' };
+  const checked = Policy.safeParse(policyIn(await readYaml(file), file));
   if (!checked.success) {
     const [issue] = checked.error.issues;
     throw malformed(file, `${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'is malformed'}`);
@@ -62,17 +58,9 @@ export async function readVolumePolicy(file: string): Promise<VolumePolicy> {
   return { rules: checked.data.volumePolicies.map(ruleOf) };
 }
 
-function parseYaml(text: string, file: string): unknown {
-  try {
-    return parse(text, { maxAliasCount: 10 });
-  } catch (error) {
-    throw malformed(file, (error as Error).message.split('\n', 1)[0] ?? 'is not YAML');
-  }
-}
-
 const ConfigMap = z.object({ kind: z.literal('ConfigMap'), data: z.record(z.string(), z.string()) });
 
-function policyIn(document: unknown, file: string): unknown {
+function policyIn(document: unknown, file: UserFile): unknown {
   const map = ConfigMap.safeParse(document);
   if (!map.success) return document;
   const [only, ...others] = Object.values(map.data.data);
@@ -93,8 +81,4 @@ function ruleOf({ conditions, action }: z.infer<typeof Policy>['volumePolicies']
   };
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return { conditions: given, method: METHODS[action.type] ?? VolumeMethod.Skip };
-}
-
-function malformed(file: string, problem: string): HoldfastError {
-  return new HoldfastError(FailureType.BadInput, `${file}: ${problem}`, { advice: 'see docs/volumes.md' });
 }

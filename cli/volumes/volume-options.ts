@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { VolumeRequest, VolumeRestoreRequest } from '../../contracts/volume.ts';
+import { pluginOption, type PluginOptions } from './plugin-options.ts';
 import { readVolumePolicy } from './policy-file.ts';
 
 export interface VolumeCaptureOptions {
@@ -9,6 +10,7 @@ export interface VolumeCaptureOptions {
   readonly volumePolicy?: string;
   readonly volumeConcurrency: number;
   readonly volumeConcurrencyPerNode: number;
+  readonly hooks?: string;
 }
 
 export function withVolumeCapture(command: Command): Command {
@@ -18,6 +20,7 @@ export function withVolumeCapture(command: Command): Command {
       new Option('--snapshot-volumes [yes]', 'false: the same, as Velero spells it').argParser((text) => text !== 'false').hideHelp(),
     )
     .option('--volume-policy <file>', 'how each volume is captured: rules by class, driver, size, label ... (see docs/volumes.md)')
+    .option('--hooks <file>', 'commands to run in pods before and after their capture, as in spec.hooks of a Velero Backup')
     .option('--volume-concurrency <number>', 'volumes that are read at the same time', positive, 4)
     .option('--volume-concurrency-per-node <number>', 'of these, on one node', positive, 2);
 }
@@ -38,6 +41,7 @@ export interface VolumeRestoreOptions {
   readonly restoreVolumes?: boolean;
   readonly inPlace: boolean;
   readonly checksum: boolean;
+  readonly pluginOption: PluginOptions;
   readonly volumeConcurrency: number;
 }
 
@@ -49,6 +53,12 @@ export function withVolumeRestore(command: Command): Command {
     )
     .option('--in-place', 'also restore into volumes that hold data: what they hold now is lost', false)
     .option('--checksum', 'read restored volumes back and compare every byte with the backup', false)
+    .option(
+      '--plugin-option <plugin.name=value>',
+      'how a plugin brings its application back (repeatable; see docs/plugins.md)',
+      pluginOption,
+      {},
+    )
     .option('--volume-concurrency <number>', 'volumes that are written at the same time', positive, 4);
 }
 

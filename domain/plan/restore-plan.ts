@@ -2,6 +2,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { ObjectId, ResourceType } from '../../contracts/resource.ts';
 import { ConflictPolicy, RestoreAction } from '../../contracts/restore.ts';
 import type { RestoreOptions } from '../../contracts/restore.ts';
+import { initContainersOf, withInitContainers } from '../hooks/init-containers.ts';
 import { compareObjects } from '../resource/compare.ts';
 import { textAt } from '../resource/fields.ts';
 import { objectId, resourceKey } from '../resource/identity.ts';
@@ -14,7 +15,10 @@ import { mapNamespaces } from './mapping.ts';
 import { neverRestored } from './never-restored.ts';
 import { gateReason } from './policy-gate.ts';
 import { keptOnReplace } from './replace.ts';
+import { changeStorage, isLeftBehind } from './storage-mapping.ts';
 import { isProvisionedAnew, PROVISIONED_ANEW } from './volume-reuse.ts';
+
+const LEFT_BEHIND = 'its claim gets a new volume, of the class and size that were asked for';
 
 /** What the plan of one object needs to know about the whole restore. */
 export interface RestoreContext {
@@ -56,7 +60,7 @@ export function planObject(request: PlanRequest): ObjectPlan | undefined {
   const settled = planWithoutLive(request);
   if (settled !== LIVE_NEEDED) return settled;
   const { captured, type, live, context } = request;
-  const mapped = fromSnapshot(request, mapNamespaces(captured, type, context.options.namespaceMapping));
+  const mapped = asAskedFor(request);
   const object = objectId(mapped, type);
   if (live === undefined) {
     if (isProvisionedAnew(captured, type)) return { action: RestoreAction.Omit, object, reason: PROVISIONED_ANEW };
@@ -78,7 +82,8 @@ export function planWithoutLive({ captured, type, context }: Omit<PlanRequest, '
   if (!context.selection.takes(captured, type)) return undefined;
   const controlled = (): string =>
     context.options.includeControlled ? '' : controlledReason(captured, type, presentOwner({ captured, context }));
-  const reason = neverRestored(captured, type) || controlled();
+  const replaced = (): string => (isLeftBehind(captured, type, context.options) ? LEFT_BEHIND : '');
+  const reason = neverRestored(captured, type) || replaced() || controlled();
   if (reason === '') return LIVE_NEEDED;
   return { action: RestoreAction.Omit, object: objectId(mapNamespaces(captured, type, context.options.namespaceMapping), type), reason };
 }
@@ -112,6 +117,15 @@ function refusal({ captured, type, context }: PlanRequest, object: ObjectId): Ob
     restoresNamespace: (namespace) => context.selection.takesNamespace(namespace),
   });
   return reason === '' ? undefined : { action: RestoreAction.Refuse, object, reason };
+}
+
+/** The captured object where, and on what storage, it shall be. */
+function asAskedFor(request: PlanRequest): JsonObject {
+  const { captured, type, context } = request;
+  const { options } = context;
+  const mapped = mapNamespaces(changeStorage(captured, type, options), type, options.namespaceMapping);
+  if (resourceKey(type) !== 'pods') return fromSnapshot(request, mapped);
+  return withInitContainers(mapped, initContainersOf(mapped, textAt(mapped, 'metadata', 'namespace'), options.hooks ?? []));
 }
 
 /** A claim whose data is a kept snapshot is made from it; everything else as it is. */

@@ -5,9 +5,11 @@ import { field, listAt, textAt } from '../../domain/resource/fields.ts';
 import type { ExecResult } from '../../kubernetes/port.ts';
 import { execOutput } from '../exec-output.ts';
 import type { PluginContext, StreamSink } from '../plugin.ts';
-import { describeTask, briefly, placeOf, taskFailure } from '../task.ts';
+import { briefly } from '../../domain/text/briefly.ts';
+import { describeTask, placeOf, taskFailure } from '../task.ts';
 import { clientCommand, PSQL } from './client-command.ts';
 import { PsqlSession } from './psql-session.ts';
+import { NEUTRAL } from './serving.ts';
 
 /** What was dumped: comes back for the restore. */
 export interface PostgresDump extends JsonObject {
@@ -16,6 +18,13 @@ export interface PostgresDump extends JsonObject {
   /** Name of the stream with roles and tablespaces. */
   readonly globals: string;
   readonly databases: readonly { readonly name: string; readonly stream: string }[];
+}
+
+/** As it lies in a state, read back. */
+export function readDump(state: JsonObject): PostgresDump {
+  const databases = listAt(state, 'databases').map((database) => ({ name: textAt(database, 'name'), stream: textAt(database, 'stream') }));
+  const version = field(state, 'version');
+  return { version: typeof version === 'number' ? version : 0, globals: textAt(state, 'globals'), databases };
 }
 
 /** Gives the stream that was kept under a name. */
@@ -42,10 +51,14 @@ export async function dumpPostgres(task: QuiesceTask, context: PluginContext, si
  * Loads a dump into a server that runs: roles and tablespaces that it lacks, then each database. A database that exists loses the objects that
  * the dump has, and gets them from there. Rejects when one cannot be loaded whole.
  */
-export async function restorePostgres(task: QuiesceTask, context: PluginContext, { dump, source }: RestoreFrom): Promise<void> {
+export async function restorePostgres(
+  task: QuiesceTask,
+  context: Omit<PluginContext, 'keep'>,
+  { dump, source }: RestoreFrom,
+): Promise<void> {
   // Roles that exist are refused one by one, and that is as it should be: the rest of the file goes on.
-  await load(task, context, { words: PSQL, stdin: source(dump.globals) });
-  const { names } = await askFacts(task, context);
+  await load(task, context, { words: PSQL, database: NEUTRAL, stdin: source(dump.globals) });
+  const { names } = await askFacts(task, context, NEUTRAL);
   for (const { name, stream } of dump.databases) {
     context.beat();
     const target = names.includes(name)
@@ -86,17 +99,18 @@ async function* clientOutput(
 
 function load(
   task: QuiesceTask,
-  { cluster, signal }: PluginContext,
-  { words, stdin }: { readonly words: readonly string[]; readonly stdin: AsyncIterable<Uint8Array> },
+  { cluster, signal }: Omit<PluginContext, 'keep'>,
+  { words, database, stdin }: ClientCall & { readonly stdin: AsyncIterable<Uint8Array> },
 ): Promise<ExecResult> {
-  return cluster.exec({ ...placeOf(task), command: clientCommand(task, words), stdin }, { signal });
+  return cluster.exec({ ...placeOf(task), command: clientCommand(task, words, database), stdin }, { signal });
 }
 
 async function askFacts(
   task: QuiesceTask,
-  context: PluginContext,
+  context: Omit<PluginContext, 'keep'>,
+  database = '',
 ): Promise<{ readonly version: number; readonly names: readonly string[] }> {
-  const session = new PsqlSession(task, context);
+  const session = new PsqlSession(task, context, database);
   try {
     const statement =
       "SELECT json_build_object('version', current_setting('server_version_num')::int, 'names', json_agg(datname ORDER BY datname)) FROM pg_database WHERE datallowconn AND NOT datistemplate";

@@ -7,11 +7,13 @@ import { Holds, type Closable } from '../holds.ts';
 import type { PluginContext, QuiesceOutcome, QuiescePlugin } from '../plugin.ts';
 import { locateInClaims, readMounts, type ClaimPath } from '../pod-containers.ts';
 import { within } from '../run-command.ts';
-import { briefly, placeOf, taskFailure, taskWarning } from '../task.ts';
+import { briefly } from '../../domain/text/briefly.ts';
+import { placeOf, taskFailure, taskWarning } from '../task.ts';
 import { BackupMode, type StoppedBackup } from './backup-mode.ts';
 import { dumpPostgres } from './dump.ts';
 import { isPostgres, planPostgres, type PostgresMode } from './plan.ts';
 import { PsqlSession } from './psql-session.ts';
+import { recoverPostgres } from './recover.ts';
 import { walTar, type WalRange } from './wal.ts';
 
 const NAME = 'postgres';
@@ -53,6 +55,9 @@ export function postgresPlugin(): QuiescePlugin {
       const held = heldFor(state, hold);
       return held ? stopBackup(task, state, { context, hold: held, holds }) : lost(task, state);
     },
+    needsRecovery: (_task, state) => textAt(state, 'mode') === 'dump',
+    recover: (task, state, context) =>
+      within(context, { task, seconds: task.timeoutSeconds, what: 'loading the dump' }, (limited) => recoverPostgres(task, state, limited)),
   };
 }
 
@@ -178,13 +183,11 @@ async function keepLog(
 }
 
 function putBack({ label, tablespaceMap }: StoppedBackup, { data, log }: Folders): readonly PutBack[] {
-  const file = (name: string, content: string): PutBack => ({
-    kind: 'file',
-    claim: data.claim,
-    path: [data.path, name].filter((part) => part !== '').join('/'),
-    content,
-  });
+  const inData = (name: string) => [data.path, name].filter((part) => part !== '').join('/');
+  const file = (name: string, content: string): PutBack => ({ kind: 'file', claim: data.claim, path: inData(name), content });
   return [
+    // Of the server that was copied: its process number may be another process's now.
+    { kind: 'absent', claim: data.claim, path: inData('postmaster.pid') },
     file('backup_label', label),
     ...(tablespaceMap === '' ? [] : [file('tablespace_map', tablespaceMap)]),
     { kind: 'tar', claim: log.claim, path: log.path, stream: WAL_STREAM },
@@ -198,16 +201,19 @@ interface Folders {
 }
 
 async function findFolders(task: QuiesceTask, { cluster, signal }: PluginContext, folder: string): Promise<Folders> {
-  const script = 'cd "$1" && pwd -P && cd pg_wal && pwd -P';
+  const script =
+    'cd "$1" && pwd -P && (cd pg_wal && pwd -P) && for space in pg_tblspc/*; do [ ! -e "$space" ] || (cd "$space" && pwd -P) || exit; done';
   const command = ['sh', '-c', script, 'holdfast', folder];
   const { exitCode, stdout, stderr } = await cluster.exec({ ...placeOf(task), command }, { signal });
   if (exitCode !== 0) throw unreadable(task, briefly(stderr));
-  const [data, log] = stdout.split('\n').map((path) => locateInClaims(readMounts(task.settings), path));
-  if (data && log) return { data, log };
+  const paths = stdout.split('\n').filter((path) => path !== '');
+  const places = paths.map((path) => locateInClaims(readMounts(task.settings), path));
+  const [data, log] = places;
+  if (data && log && !places.includes(undefined)) return { data, log };
   throw taskFailure(
     task,
-    `its data folder ${folder} or its log is in no claim of the container`,
-    'keep both in claims, or choose the mode dump',
+    `${paths[places.indexOf(undefined)] ?? folder}, of its data folder, log and tablespaces, is in no claim of the container`,
+    'keep all of them in claims, or choose the mode dump',
   );
 }
 

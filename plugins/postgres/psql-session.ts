@@ -13,9 +13,10 @@ export class PsqlSession {
   readonly #session: HeldSession;
   #statements = 0;
 
-  constructor(task: QuiesceTask, { cluster }: Pick<PluginContext, 'cluster'>) {
+  /** `database` in place of the one that the task names. */
+  constructor(task: QuiesceTask, { cluster }: Pick<PluginContext, 'cluster'>, database = '') {
     this.#task = task;
-    this.#session = new HeldSession(cluster, { ...placeOf(task), command: clientCommand(task, PSQL) }, describeTask(task));
+    this.#session = new HeldSession(cluster, { ...placeOf(task), command: clientCommand(task, PSQL, database) }, describeTask(task));
   }
 
   get isAlive(): boolean {

@@ -39,9 +39,21 @@ make_cgroups() {
   fi
 }
 
+# A volume that is a device is a loop device over a file, and those know no namespaces. kubelet has one of its own over each.
+release_devices() {
+  for image in "$FOLDER"/data/csi/volumes/*/content; do
+    [ -f "$image" ] || continue
+    for device in $(losetup --associated "$image" --noheadings --output NAME); do
+      for above in $(losetup --associated "$device" --noheadings --output NAME); do losetup --detach "$above"; done
+      losetup --detach "$device"
+    done
+  done
+}
+
 # Only what is ours: another sandbox may have taken a name that we gave up.
 clean() {
   rm -f "$FOLDER/init.json" "$FOLDER/init.json.new"
+  release_devices
   { read -r owner <"/sys/class/net/$LINK/ifalias"; } 2>/dev/null && [ "$owner" != "$FOLDER" ] && return 0
   ip link delete "$LINK" 2>/dev/null
   while loopback_rule -D 2>/dev/null; do :; done

@@ -21,6 +21,8 @@ export interface NodeParts {
   readonly files: NodeFiles;
   readonly apiServerPort: number;
   readonly binary: (tool: 'kubelet' | 'kube-scheduler') => string;
+  /** Folders of this machine that everything in the node can read, wherever they are. */
+  readonly keep: readonly string[];
 }
 
 /** In the order in which each needs the one before. */
@@ -44,8 +46,7 @@ export function nodeEnvironment(place: NodePlace, more: { readonly apiServerPort
 }
 
 /** The namespaces that the other two run in. When it ends, so does everything of the node. */
-export function holder({ paths, place, apiServerPort, binary }: NodeParts): ServerSpec {
-  const keep = [paths.folder, join(binary('kubelet'), '..')];
+export function holder({ paths, place, apiServerPort, keep }: NodeParts): ServerSpec {
   return {
     folder: paths.folder,
     name: 'node',

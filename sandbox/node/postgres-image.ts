@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { chmod, chown, cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { fillBase } from './base-images.ts';
-import { copyInto } from './image-archive.ts';
 import type { Image } from './image-archive.ts';
 import { installCommand } from './node-packages.ts';
+import { copyLibrariesOf } from './shared-libraries.ts';
 
 /** The Debian package that the image is made from; it depends on the one with the client's programs. */
 export const POSTGRES_PACKAGE = 'postgresql-15';
@@ -72,7 +70,7 @@ async function fillPostgres(root: string): Promise<void> {
   }
   for (const folder of [PROGRAMS, LIBRARIES, SHARED]) await copyFolder(root, folder);
   for (const folder of MORE) await copyFolder(root, folder).catch(() => undefined);
-  for (const library of await sharedLibraries(root)) await copyInto(root, library);
+  await copyLibrariesOf(root, await binaries(root));
   await writeFile(join(root, 'usr/bin/start-postgres'), START);
   await chmod(join(root, 'usr/bin/start-postgres'), 0o755);
   await addUser(root);
@@ -82,17 +80,15 @@ async function copyFolder(root: string, folder: string): Promise<void> {
   await cp(folder, join(root, folder), { recursive: true, dereference: true, filter: (path) => !LEFT_OUT.test(path) });
 }
 
-/** What the copied programs and libraries need, from where the loader of this machine finds it. */
-async function sharedLibraries(root: string): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
-  for (const folder of [PROGRAMS, LIBRARIES]) {
-    const files = (await readdir(join(root, folder), { withFileTypes: true })).filter((entry) => entry.isFile());
-    const paths = files.map(({ name }) => join(folder, name)).filter((path) => folder === PROGRAMS || path.endsWith('.so'));
-    // It fails for what is no binary, and has then said the rest all the same.
-    const { stdout } = await promisify(execFile)('ldd', paths).catch((error: unknown) => error as { stdout: string });
-    for (const [, library = ''] of stdout.matchAll(/(?:=>\s+|^\s+)(\/\S+) \(0x/gm)) found.add(library);
-  }
-  return found;
+/** The copied programs and libraries, by their paths on this machine. */
+async function binaries(root: string): Promise<readonly string[]> {
+  const lists = await Promise.all(
+    [PROGRAMS, LIBRARIES].map(async (folder) => {
+      const files = (await readdir(join(root, folder), { withFileTypes: true })).filter((entry) => entry.isFile());
+      return files.map(({ name }) => join(folder, name)).filter((path) => folder === PROGRAMS || path.endsWith('.so'));
+    }),
+  );
+  return lists.flat();
 }
 
 async function addUser(root: string): Promise<void> {

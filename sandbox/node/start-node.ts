@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
@@ -18,12 +19,16 @@ import { writeNodeFiles } from './node-files.ts';
 import { installCommand, installPackages, missingPackages, pluginFolder, whyNoNode } from './node-packages.ts';
 import { API_SERVER_SERVICE, forgetNodePlace, makeNodePlace, NODE_NAME, readInit, readNodePlace } from './node-place.ts';
 import type { NodePlace } from './node-place.ts';
+import { forgetStorageDriver } from './csi/start-driver.ts';
+import { CSI_SERVERS, SIDECARS } from './csi/csi-servers.ts';
 import { containerd, holder, HOLDER, kubelet, NODE_SERVERS, nodeEnvironment, scheduler } from './node-servers.ts';
 import type { NodeParts } from './node-servers.ts';
 
 export interface NodeOptions {
   readonly paths: SandboxPaths;
   readonly apiServerPort: number;
+  /** It will have a storage driver, see csi/start-driver.ts. */
+  readonly withStorageDriver?: boolean;
   readonly bin?: string | undefined;
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -31,6 +36,8 @@ export interface NodeOptions {
 
 const STOP_PATIENCE_MS = 15_000;
 const POLL_MS = 50;
+/** The folder `sandbox`, in that of the whole program. */
+const SOURCES = fileURLToPath(new URL('..', import.meta.url));
 const TOOLS = ['kubelet', 'kube-scheduler', 'restic'] as const;
 
 /**
@@ -42,7 +49,7 @@ export async function startNode(options: NodeOptions): Promise<void> {
   if (await isNodeRunning(paths)) return;
   const place = await makeNodePlace(paths);
   await mkdir(place.folder, { recursive: true, mode: 0o700 });
-  const tools = await resolveTools(TOOLS, options);
+  const tools = await resolveTools([...TOOLS, ...(options.withStorageDriver === true ? SIDECARS : [])], options);
   const parts = await nodeParts(options, place, tools);
   const start = async (server: Parameters<typeof ensureServer>[0]): Promise<void> => {
     say(options, server.name, 'starting');
@@ -59,7 +66,8 @@ export async function startNode(options: NodeOptions): Promise<void> {
 
 /** Takes away everything of the node outside the sandbox's folder, after its leases are gone. Done twice, or without a node, it does no harm. */
 export async function stopNode(paths: SandboxPaths): Promise<void> {
-  await Promise.all(NODE_SERVERS.map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS)));
+  await Promise.all([...NODE_SERVERS, ...CSI_SERVERS].map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS)));
+  await forgetStorageDriver(paths);
   const place = await readNodePlace(paths);
   if (place === undefined) return;
   await removeLeftovers(paths, place);
@@ -106,7 +114,15 @@ export async function requireMachine({ install, progress }: { install: boolean; 
 async function nodeParts({ paths, apiServerPort }: NodeOptions, place: NodePlace, tools: ReadonlyMap<string, string>): Promise<NodeParts> {
   const keys = await sandboxKeys(paths.folder);
   const files = await writeNodeFiles(place, { authority: keys.authority, plugins: (await pluginFolder()) ?? '' });
-  return { paths, place, keys, files, apiServerPort, binary: (tool) => tools.get(tool) ?? tool };
+  // The storage driver is run by this Node from these sources.
+  const sources = [process.execPath, SOURCES];
+  const keep = outermost([paths.folder, ...[...tools.values(), ...sources].map((file) => dirname(file))]);
+  return { paths, place, keys, files, apiServerPort, keep, binary: (tool) => tools.get(tool) ?? tool };
+}
+
+/** Without those that are inside of others. */
+function outermost(folders: readonly string[]): readonly string[] {
+  return [...new Set(folders)].filter((folder) => !folders.some((other) => folder.startsWith(`${other}/`)));
 }
 
 /** kubelet reaches the API server as pods do; the scheduler is on this machine's side. */

@@ -1,11 +1,25 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HoldfastError } from '../../contracts/failures.ts';
 import type { MovedData, MoveProgress, VolumeSource } from '../../contracts/volume.ts';
-import type { BackupTask, Mover, MoveOptions, RestoreTask, VolumeRepository } from '../../movers/port.ts';
+import type { BackupTask, Mover, MoveOptions, PutBackEntry, PutBackTask, RestoreTask, VolumeRepository } from '../../movers/port.ts';
 import { changeContent, describeContent, makeContent } from '../movers/volume-content.ts';
 
 /** A mover with a place for its volumes and an empty restic repository. */
@@ -44,6 +58,10 @@ export function moverContract(name: string, start: () => Promise<MoverTrial>): v
     const restore = (source: VolumeSource, snapshot: string, more: Partial<RestoreTask> = {}): RestoreTask => {
       const { repository } = trial;
       return { id: newId(), source, volumeMode: 'Filesystem', repository, snapshot, path: '/', exact: false, checksum: false, ...more };
+    };
+
+    const putBack = (source: VolumeSource, entries: readonly PutBackEntry[], more: Partial<PutBackTask> = {}): PutBackTask => {
+      return { id: newId(), source, run: 'run-1', entries, ...more };
     };
 
     beforeAll(async () => {
@@ -177,6 +195,137 @@ export function moverContract(name: string, start: () => Promise<MoverTrial>): v
       expect(await trial.leftovers()).toEqual([]);
     });
 
+    describe('putting back', () => {
+      const owner = {
+        uid: process.getuid?.() === 0 ? 1234 : process.getuid?.(),
+        gid: process.getuid?.() === 0 ? 2345 : process.getgid?.(),
+      };
+
+      /** A volume with a folder of somebody else's. */
+      async function database(): Promise<Awaited<ReturnType<MoverTrial['newVolume']>>> {
+        const made = await trial.newVolume();
+        for (const folder of ['db', 'db/log']) {
+          mkdirSync(join(made.folder, folder), { mode: 0o700 });
+          chownSync(join(made.folder, folder), owner.uid ?? 0, owner.gid ?? 0);
+        }
+        writeFileSync(join(made.folder, 'db', 'log', '000A'), 'old');
+        writeFileSync(join(made.folder, 'db', 'data'), 'data');
+        return made;
+      }
+
+      it('writes files, unpacks tars over what is there, and takes away what must not be there; twice is as once', async () => {
+        const { source, folder } = await database();
+        writeFileSync(join(folder, 'db', 'lock'), '1');
+        const large = randomBytes(9 * MB);
+        const tar = tarOf({ '000A': 'new', '000B': large, 'deep/er/000C': 'deep' });
+        const task = putBack(source, [
+          { kind: 'file', path: 'db/label', content: 'START WAL\nü\n' },
+          { kind: 'file', path: 'db/made/on/the/way', content: '' },
+          { kind: 'tar', path: 'db/log', bytes: tar.length, content: () => inChunks(tar) },
+          { kind: 'absent', path: 'db/lock' },
+          { kind: 'absent', path: 'db/not/there' },
+        ]);
+        for (let round = 0; round < 2; round += 1) {
+          const seen: MoveProgress[] = [];
+          await trial.newMover().putBack(task, { ...quiet, onProgress: (progress) => seen.push(progress) });
+          expect(readFileSync(join(folder, 'db', 'label'), 'utf8')).toBe('START WAL\nü\n');
+          expect(lstatSync(join(folder, 'db', 'label'))).toMatchObject({ mode: 0o100600, ...owner });
+          expect(lstatSync(join(folder, 'db', 'made', 'on', 'the', 'way'))).toMatchObject({ mode: 0o100600, size: 0, ...owner });
+          expect(lstatSync(join(folder, 'db', 'made', 'on'))).toMatchObject({ mode: 0o40700, ...owner });
+          expect(readdirSync(join(folder, 'db')).sort()).toEqual(['data', 'label', 'log', 'made']);
+          expect(readFileSync(join(folder, 'db', 'log', '000A'), 'utf8')).toBe('new');
+          expect(readFileSync(join(folder, 'db', 'log', '000B')).equals(large)).toBe(true);
+          expect(lstatSync(join(folder, 'db', 'log', '000B'))).toMatchObject({ mode: 0o100640, ...owner });
+          expect(readFileSync(join(folder, 'db', 'log', 'deep', 'er', '000C'), 'utf8')).toBe('deep');
+          expect(lstatSync(join(folder, 'db', 'log', 'deep'))).toMatchObject(owner);
+          expect(readdirSync(folder)).toEqual(['db']);
+          expect(seen.at(-1)).toMatchObject({ filesDone: 5, filesTotal: 5, bytesDone: tar.length + 'START WAL\nü\n'.length + 1 });
+        }
+        expect(await trial.leftovers()).toEqual([]);
+      });
+
+      it('puts nothing through links: those in its place are replaced, those on the way are refused', async () => {
+        const { source, folder } = await database();
+        const outside = mkdtempSync(join(tmpdir(), 'holdfast-test-outside-'));
+        try {
+          writeFileSync(join(outside, 'mine'), 'mine');
+          chmodSync(outside, 0o777);
+          symlinkSync(outside, join(folder, 'db', 'away'));
+          symlinkSync(join(outside, 'mine'), join(folder, 'db', 'label'));
+          symlinkSync(join(outside, 'mine'), join(folder, 'db', 'log', '000B'));
+          symlinkSync(join(outside, 'mine'), join(folder, 'db', 'lock'));
+          const tar = tarOf({ '000B': 'new' });
+          const content = () => inChunks(tar);
+          await trial.mover.putBack(
+            putBack(source, [
+              { kind: 'file', path: 'db/label', content: 'label' },
+              { kind: 'tar', path: 'db/log', bytes: tar.length, content },
+              { kind: 'absent', path: 'db/lock' },
+            ]),
+            quiet,
+          );
+          expect(readFileSync(join(folder, 'db', 'label'), 'utf8')).toBe('label');
+          expect(readFileSync(join(folder, 'db', 'log', '000B'), 'utf8')).toBe('new');
+          expect(existsSync(join(folder, 'db', 'lock'))).toBe(false);
+          const through: readonly PutBackEntry[] = [
+            { kind: 'file', path: 'db/away/label', content: 'x' },
+            { kind: 'tar', path: 'db/away', bytes: tar.length, content },
+            { kind: 'absent', path: 'db/away/mine' },
+          ];
+          for (const entry of through) {
+            const failure = await failureOf(trial.mover.putBack(putBack(source, [entry]), quiet));
+            expect(failure).toMatchObject({ type: 'Forbidden' });
+            expect(failure.message).not.toContain('\n');
+          }
+          for (const path of ['../x', '/etc/x', 'db/../../x', 'db//x', '']) {
+            expect(await failureOf(trial.mover.putBack(putBack(source, [{ kind: 'file', path, content: 'x' }]), quiet))).toMatchObject({
+              type: 'BadInput',
+            });
+          }
+          expect(readdirSync(outside)).toEqual(['mine']);
+          expect(readFileSync(join(outside, 'mine'), 'utf8')).toBe('mine');
+          expect(readdirSync(folder)).toEqual(['db']);
+        } finally {
+          rmSync(outside, { recursive: true });
+        }
+        expect(await trial.leftovers()).toEqual([]);
+      });
+
+      it('says why when the stream breaks off, ends at once when it is cancelled, and leaves nothing half-made in its place', async () => {
+        const { source, folder } = await database();
+        const tar = tarOf({ '000B': randomBytes(3 * MB) });
+        async function* broken(): AsyncGenerator<Buffer> {
+          yield tar.subarray(0, MB);
+          await delay(1);
+          throw new HoldfastError('Damaged', 'the stream is damaged');
+        }
+        const failing = putBack(source, [{ kind: 'tar', path: 'db/log', bytes: tar.length, content: broken }]);
+        expect(await failureOf(trial.mover.putBack(failing, quiet))).toMatchObject({ type: 'Damaged', message: 'the stream is damaged' });
+        expect(readdirSync(join(folder, 'db', 'log'))).toEqual(['000A']);
+
+        const stop = new AbortController();
+        const reason = new Error('cancelled by the user');
+        async function* endless(): AsyncGenerator<Buffer> {
+          yield tar.subarray(0, MB);
+          stop.abort(reason);
+          await delay(600_000, undefined, { ref: false });
+        }
+        const cancelled = putBack(source, [{ kind: 'tar', path: 'db/log', bytes: tar.length, content: endless }]);
+        expect(await settled(trial.mover.putBack(cancelled, { ...quiet, signal: stop.signal }))).toEqual({ error: reason });
+        expect(readdirSync(join(folder, 'db', 'log'))).toEqual(['000A']);
+        expect(await trial.leftovers()).toEqual([]);
+
+        // The next attempt of the same task has nothing to do with what was left.
+        const again = {
+          ...cancelled,
+          entries: [{ kind: 'tar' as const, path: 'db/log', bytes: tar.length, content: () => inChunks(tar) }],
+        };
+        await trial.newMover().putBack(again, quiet);
+        expect(readdirSync(folder)).toEqual(['db']);
+        expect(readdirSync(join(folder, 'db', 'log')).sort()).toEqual(['000A', '000B']);
+      });
+    });
+
     it('says where it stands all the time, keeps secrets out of arguments, and ends at once when it is cancelled', async () => {
       const big = await trial.newVolume();
       for (let file = 0; file < 30; file += 1) writeFileSync(join(big.folder, `file-${file}`), randomBytes(BIG / 30));
@@ -214,6 +363,28 @@ function countByLines(lines: string): { readonly files: number; readonly bytes: 
     .map((line) => JSON.parse(line) as { readonly size?: number });
   const sizes = entries.flatMap(({ size }) => (size === undefined ? [] : [size]));
   return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** A tar as a container's own makes it, with files of mode 0640 that belong to somebody. */
+function tarOf(files: Readonly<Record<string, string | Buffer>>): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-tar-'));
+  try {
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(join(folder, path, '..'), { recursive: true });
+      writeFileSync(join(folder, path), content);
+      chmodSync(join(folder, path), 0o640);
+    }
+    return execFileSync('tar', ['-cf', '-', '--owner=77', '--group=88', ...readdirSync(folder)], { cwd: folder, maxBuffer: 1 << 28 });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function* inChunks(content: Buffer): AsyncGenerator<Buffer> {
+  for (let from = 0; from < content.length; from += 300_000) {
+    await delay(0);
+    yield content.subarray(from, from + 300_000);
+  }
 }
 
 function commandLines(): readonly string[] {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { applyBatch } from '../../activities/apply/apply-batch.ts';
 import { openNamed, prepareRestore } from '../../activities/apply/prepare-restore.ts';
+import { workerPlugins } from '../../workers/plugins.ts';
 import { openSession } from '../../activities/apply/restore-session.ts';
 import { previewRestore } from '../../activities/preview/preview-restore.ts';
 import { verifyRestored } from '../../activities/verify/verify-restored.ts';
@@ -49,7 +50,7 @@ interface Restored {
 async function restoreFrom(store: MemoryStore, resumeEveryBatch = false): Promise<Restored> {
   const cluster = restoringCluster();
   const repository = await openRepository(store, { identities: [demo.identity] });
-  const prepared = await prepareRestore({ cluster, repository, restore: INPUT }, pulse);
+  const prepared = await prepareRestore({ cluster, repository, plugins: workerPlugins(), restore: INPUT }, pulse);
   const place = { restore: INPUT, sequence: prepared.sequence, serverTime: prepared.serverTime };
   const session = async () => {
     const { manifest } = await repository.readBackup(prepared.sequence);
@@ -155,7 +156,7 @@ describe('a restore from a damaged backup', () => {
     store.objects.delete(broken);
     const cluster = restoringCluster();
     const repository = await openRepository(store, { identities: [demo.identity] });
-    const { lostParts = [], batches } = await prepareRestore({ cluster, repository, restore: INPUT }, pulse);
+    const { lostParts = [], batches } = await prepareRestore({ cluster, repository, plugins: workerPlugins(), restore: INPUT }, pulse);
     if (body) store.objects.set(broken, body);
     const reopened = await openRepository(store, { identities: [demo.identity] });
     const { manifest } = await reopened.findBackup('first');
@@ -176,7 +177,7 @@ describe('a restore from a damaged backup', () => {
     const store = copyOf(demo.objects);
     await spoilSegment(store, SHOP_SECRETS, 0);
     const repository = await openRepository(store, { identities: [demo.identity] });
-    const { session } = await openNamed({ cluster: restoringCluster(), repository, restore: INPUT });
+    const { session } = await openNamed({ cluster: restoringCluster(), repository, restore: INPUT }, new AbortController().signal);
     const lost: Issue[] = [];
     let planned = 0;
     for await (const { action } of previewRestore(session, pulse.signal, (issue) => lost.push(issue)))

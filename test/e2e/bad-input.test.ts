@@ -128,6 +128,17 @@ describe('bad input', () => {
     ['restore describe nope', 3, /"nope"/],
     ['restore logs nope', 3, /"nope"/],
 
+    ['volume ls', 2, /missing required argument/],
+    ['volume ls nope', 3, /backup "nope" is not in location main/],
+    ['volume browse good data', 2, /"data" names no volume/],
+    ['volume browse good bad/data', 3, /backup "good" has no volume bad\/data/],
+    ['volume cat good bad/data', 2, /missing required argument/],
+    ['volume restore good bad/data', 2, /--to FOLDER and --to-claim/],
+    ['volume restore good bad/data --to-claim data', 2, /--overwrite/],
+    ['volume restore good bad/data --path ../up --to x', 2, /leaves the volume/],
+    ['volume key', 2, /name a backup, or --cluster UID/],
+    ['volume key good', 3, /no volume data of the cluster/],
+
     ['location add only', 2, /missing required argument/],
     ['location add x s3://', 2, /names no bucket/],
     ['location add x s3:///prefix', 2, /names no bucket/],

@@ -1,170 +1,141 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
-import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { parse, stringify } from 'yaml';
 import { SCHEMAS } from '../../cli/output/schemas.ts';
-import { connectCluster } from '../../kubernetes/api-cluster.ts';
-import type { Cluster } from '../../kubernetes/port.ts';
+import type { CapturedVolume, MovedData } from '../../contracts/volume.ts';
 import { runInNode } from '../../sandbox/node/enter-node.ts';
-import { namespace } from '../support/objects.ts';
-import { TestPlace } from '../support/place.ts';
-import { until, type PlainObject } from '../support/raw-api.ts';
-import { startTestNode } from '../support/sandbox-env.ts';
+import { changeContent, describeContent, makeContent } from '../movers/volume-content.ts';
+import { NodePlace } from '../support/node-place.ts';
+import { folderVolume, namespace } from '../support/objects.ts';
+import type { PlainObject } from '../support/raw-api.ts';
 
-const NAMESPACE = 'on-node';
-const FOLDER = '/var/lib/holdfast-test-volume';
-const WRITE = `mkdir -p /data/deep; for n in $(seq 1 200); do [ -e /data/deep/$n ] || head -c $((n * 100)) /dev/urandom >/data/deep/$n; done; chmod 600 /data/deep/7;
-  chown 77:88 /data/deep/8; [ -L /data/link ] || ln -s deep /data/link; touch /tmp/ready; while :; do sleep 1; done`;
 /** Everything of the volume, times included. */
 const SUM = 'cd /data && (find . -type f -exec sha256sum {} + ; find . -mindepth 1 -exec stat -c "%n %a %u:%g %Y" {} +) | sort';
+const WRITE = `mkdir -p /data/deep; for n in $(seq 1 200); do [ -e /data/deep/$n ] || head -c $((n * 100)) /dev/urandom >/data/deep/$n; done; chmod 600 /data/deep/7;
+  chown 77:88 /data/deep/8; [ -L /data/link ] || ln -s deep /data/link; touch /tmp/ready; while :; do sleep 1; done`;
+const HOOKS = {
+  'pre.hook.backup.velero.io/command': '["sh", "-c", "date >>/data/quiesced"]',
+  'post.hook.backup.velero.io/command': '["sh", "-c", "date >>/tmp/released"]',
+};
+const GIB = 1024 ** 3;
+const FILES = 20_000;
 
 describe('a volume on a real node', () => {
-  let place: TestPlace;
-  let node: Awaited<ReturnType<typeof startTestNode>>;
-  let cluster: Cluster;
-  let door: Server;
+  let env: NodePlace;
 
   beforeAll(async () => {
-    node = await startTestNode();
-    place = await TestPlace.open({ cluster: node, s3: true, temporal: false });
-    cluster = await connectCluster({ name: 'test', kubeconfig: node.kubeconfigPath, context: node.context });
-    // Pods reach the S3 server at the address of the node's link; with this the worker does, too.
-    const port = Number(new URL(place.s3?.endpoint ?? '').port);
-    door = createServer((socket) => {
-      const inner = connect(port, '127.0.0.1');
-      for (const end of [socket, inner]) {
-        end.on('error', () => {
-          for (const one of [socket, inner]) one.destroy();
-        });
-      }
-      socket.pipe(inner).pipe(socket);
-    }).listen(port, node.place.hostAddress);
-    await once(door, 'listening');
-    await place.addLocation('main', { origin: `http://${node.place.hostAddress}:${port}` });
-    const configuration = parse(await readFile(place.configFile, 'utf8')) as object;
-    const movers = { image: 'holdfast/restic:0.18.1', imagePullPolicy: 'Never' };
-    await writeFile(place.configFile, stringify({ ...configuration, movers }));
-    await place.api.create(namespace(NAMESPACE));
-    for (const object of objects()) await place.api.create(object);
-    await isWritten();
+    env = await NodePlace.open();
   }, 240_000);
 
-  afterAll(async () => {
-    door.close();
-    await cluster.close();
-    await place.close();
-  }, 120_000);
+  afterAll(() => env.close(), 120_000);
 
-  const hold = (line: string) => place.run(line.split(' '));
-
-  function objects(): readonly PlainObject[] {
-    const metadata = { namespace: NAMESPACE, name: 'data' };
-    return [
-      {
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        metadata: { name: 'on-node-data' },
-        spec: {
-          capacity: { storage: '1Gi' },
-          accessModes: ['ReadWriteOnce'],
-          persistentVolumeReclaimPolicy: 'Retain',
-          storageClassName: 'by-hand',
-          claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...metadata },
-          hostPath: { path: FOLDER, type: 'DirectoryOrCreate' },
-        },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'PersistentVolumeClaim',
-        metadata,
-        spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'by-hand', resources: { requests: { storage: '1Gi' } } },
-      },
-      {
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { namespace: NAMESPACE, name: 'writer' },
-        spec: {
-          replicas: 1,
-          selector: { matchLabels: { app: 'writer' } },
-          template: {
-            metadata: {
-              labels: { app: 'writer' },
-              annotations: {
-                'pre.hook.backup.velero.io/command': '["sh", "-c", "date >>/data/quiesced"]',
-                'post.hook.backup.velero.io/command': '["sh", "-c", "date >>/tmp/released"]',
-              },
-            },
-            spec: {
-              terminationGracePeriodSeconds: 0,
-              automountServiceAccountToken: false,
-              containers: [
-                {
-                  name: 'main',
-                  image: 'holdfast/busybox:1',
-                  imagePullPolicy: 'Never',
-                  command: ['sh', '-c', WRITE],
-                  volumeMounts: [{ name: 'data', mountPath: '/data' }],
-                },
-              ],
-              volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
-            },
-          },
-        },
-      },
-    ];
+  /** A namespace with a deployment that mounts a folder by a claim. */
+  async function application(
+    name: string,
+    { folder, script, annotations = {} }: { folder: string; script: string; annotations?: Readonly<Record<string, string>> },
+  ): Promise<void> {
+    const { volume, claim } = folderVolume({ namespace: name, claim: 'data', folder });
+    for (const object of [namespace(name), volume, claim, writer(name, script, annotations)]) await env.place.api.create(object);
+    await env.holds(name, 'app=writer', 'test -e /tmp/ready');
   }
 
-  async function pods(selector: string): Promise<readonly PlainObject[]> {
-    const list = await place.api.get(`/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=${encodeURIComponent(selector)}`);
-    return (list?.['items'] ?? []) as readonly PlainObject[];
+  async function lose(name: string): Promise<void> {
+    await env.place.api.removeNamespaces(name);
+    await env.place.api.remove(folderVolume({ namespace: name, claim: 'data', folder: '' }).volume);
   }
 
-  async function sh(script: string): Promise<string> {
-    const [pod] = await pods('app=writer');
-    const { name = '' } = (pod?.['metadata'] ?? {}) as { readonly name?: string };
-    const { exitCode, stdout, stderr } = await cluster.exec({
-      namespace: NAMESPACE,
-      pod: name,
-      container: '',
-      command: ['sh', '-c', script],
-    });
-    if (exitCode !== 0) throw new Error(`${script}: ${exitCode} ${stderr}`);
-    return stdout;
+  async function capturedVolumes(backup: string): Promise<readonly CapturedVolume[]> {
+    const { volumes } = SCHEMAS['backup-describe'].parse(JSON.parse((await env.hold(`backup describe ${backup} -o json`)).stdout));
+    return (volumes ?? []) as readonly CapturedVolume[];
   }
 
-  async function isWritten(): Promise<void> {
-    await until(
-      'the writer has written',
-      () =>
-        sh('test -e /tmp/ready').then(
-          () => true,
-          () => false,
-        ),
-      120_000,
-    );
-  }
+  const movers = (name: string) => env.list(name, 'pods', 'app.kubernetes.io/managed-by=holdfast');
 
   it('is captured by a pod beside its workload, lost, and there again before the workload starts', async () => {
-    const made = await hold(`backup create first -n ${NAMESPACE}`);
-    expect(made).toMatchObject({ code: 0 });
-    const described = SCHEMAS['backup-describe'].parse(JSON.parse((await hold('backup describe first -o json')).stdout));
-    expect(described.volumes).toMatchObject([
+    const name = 'on-node';
+    const folder = '/var/lib/holdfast-test-volume';
+    await application(name, { folder, script: WRITE, annotations: HOOKS });
+    const sh = (script: string) => env.sh(name, 'app=writer', script);
+    expect(await env.hold(`backup create first -n ${name}`)).toMatchObject({ code: 0 });
+    expect(await capturedVolumes('first')).toMatchObject([
       { claim: 'data', method: 'file-system', quiescedBy: 'exec', data: { kind: 'restic', files: 201 } },
     ]);
     expect((await sh('wc -l </data/quiesced; wc -l </tmp/released')).split('\n').map(Number)).toEqual([1, 1, 0]);
     const before = await sh(SUM);
-    expect(await pods('app.kubernetes.io/managed-by=holdfast')).toEqual([]);
+    expect(await movers(name)).toEqual([]);
 
-    await place.api.removeNamespaces(NAMESPACE);
-    for (const object of objects()) if (object['kind'] === 'PersistentVolume') await place.api.remove(object);
-    await runInNode(node.place, ['rm', '-rf', FOLDER]);
-    const restored = await hold('restore create back --from-backup first --checksum');
+    await lose(name);
+    await runInNode(env.node.place, ['rm', '-rf', folder]);
+    const restored = await env.hold('restore create back --from-backup first --checksum');
     expect(restored).toMatchObject({ code: 0, stdout: expect.stringMatching(/volume on-node\/data: 201 files, .* restored and compared/) });
-    await isWritten();
+    await env.holds(name, 'app=writer', 'test -e /tmp/ready');
     expect(await sh(SUM)).toBe(before);
-    const secrets = await place.api.get(`/api/v1/namespaces/${NAMESPACE}/secrets`);
-    expect(secrets?.['items']).toEqual([]);
-    expect(await pods('app.kubernetes.io/managed-by=holdfast')).toEqual([]);
+    expect(await env.list(name, 'secrets')).toEqual([]);
+    expect(await movers(name)).toEqual([]);
   }, 300_000);
+
+  it('of 1 GiB in 20,000 files of every sort comes back equal, and one part in a hundred that changed is all that is stored anew', async () => {
+    const name = 'large';
+    const root = mkdtempSync(join(tmpdir(), 'holdfast-test-large-'));
+    const folder = join(root, 'data');
+    try {
+      mkdirSync(folder);
+      // A fifth of the files has all of it, a fifth half of it: 0.3 of it each.
+      makeContent(folder, FILES, Math.ceil(GIB / FILES / 0.3));
+      await application(name, { folder, script: 'touch /tmp/ready; while :; do sleep 1; done' });
+      expect(await env.hold(`backup create whole -n ${name}`)).toMatchObject({ code: 0 });
+      const whole = await movedData('whole');
+      expect(whole.bytes).toBeGreaterThan(0.97 * GIB);
+      expect(whole.files).toBeGreaterThan(FILES);
+      changeContent(folder);
+      expect(await env.hold(`backup create changed -n ${name}`)).toMatchObject({ code: 0 });
+      const changed = await movedData('changed');
+      expect(changed.addedBytes).toBeGreaterThan(0.0005 * whole.addedBytes);
+      expect(changed.addedBytes).toBeLessThan(0.02 * whole.addedBytes);
+
+      const before = describeContent(folder);
+      await lose(name);
+      rmSync(folder, { recursive: true });
+      expect(await env.hold('restore create large --from-backup changed')).toMatchObject({ code: 0 });
+      expect(describeContent(folder)).toBe(before);
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
+  }, 600_000);
+
+  async function movedData(backup: string): Promise<MovedData> {
+    const [volume] = await capturedVolumes(backup);
+    if (volume?.data?.kind !== 'restic') throw new Error(`backup ${backup} has no data of the volume`);
+    return volume.data;
+  }
 });
+
+function writer(name: string, script: string, annotations: Readonly<Record<string, string>>): PlainObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { namespace: name, name: 'writer' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: 'writer' } },
+      template: {
+        metadata: { labels: { app: 'writer' }, annotations },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          automountServiceAccountToken: false,
+          containers: [
+            {
+              name: 'main',
+              image: 'holdfast/busybox:1',
+              imagePullPolicy: 'Never',
+              command: ['sh', '-c', script],
+              volumeMounts: [{ name: 'data', mountPath: '/data' }],
+            },
+          ],
+          volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+        },
+      },
+    },
+  };
+}

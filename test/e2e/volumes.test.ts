@@ -195,7 +195,7 @@ describe('volumes of a sandbox without nodes', () => {
     await rm(join(volumes, 'data', 'large'));
   }, 180_000);
 
-  it('is explained by gc and left alone by it', async () => {
+  it('is explained by gc, which leaves alone what backups need', async () => {
     const report = await hold('repository gc --dry-run -o json');
     const { rows } = SCHEMAS['repository-gc'].parse(JSON.parse(report.stdout));
     expect(rows.find(({ kind }) => kind === 'volumes')).toMatchObject({ fate: 'needed' });

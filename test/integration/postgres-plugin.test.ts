@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { QuiesceTask } from '../../contracts/quiesce.ts';
-import type { QuiesceOutcome } from '../../plugins/plugin.ts';
+import { HoldfastError } from '../../contracts/failures.ts';
+import type { QuiesceOutcome, RecoverContext } from '../../plugins/plugin.ts';
 import { BackupMode } from '../../plugins/postgres/backup-mode.ts';
-import { restorePostgres, type PostgresDump } from '../../plugins/postgres/dump.ts';
+import type { PostgresDump } from '../../plugins/postgres/dump.ts';
 import { postgresPlugin } from '../../plugins/postgres/postgres.ts';
 import { pluginContext, pod, stateOf, type KeptStreams } from '../support/plugin-context.ts';
 import { postgresServer, type PostgresServer } from '../support/postgres-server.ts';
@@ -39,11 +41,28 @@ function planned(source: PostgresServer, annotations: Record<string, string> = {
   return { ...task!, ...more };
 }
 
+function recoverContext({ cluster }: PostgresServer, { streams }: KeptStreams, run: string): RecoverContext {
+  const { keep: _, ...context } = pluginContext(cluster, run).context;
+  // As streams come from a backup: in pieces.
+  async function* read(name: string): AsyncGenerator<Buffer> {
+    const content = streams.get(name)!;
+    for (let from = 0; from < content.length; from += 1_000) {
+      await sleep(0);
+      yield content.subarray(from, from + 1_000);
+    }
+  }
+  return { ...context, read, inPlace: false, options: {} };
+}
+
 /** Does what a restore does with what a release said. */
 async function putBack(volume: string, { putBack = [] }: QuiesceOutcome, { streams }: KeptStreams): Promise<void> {
   for (const item of putBack) {
     expect(item.claim).toBe('data');
     const target = join(volume, item.path);
+    if (item.kind === 'absent') {
+      await rm(target, { force: true });
+      continue;
+    }
     if (item.kind === 'file') {
       await writeFile(target, item.content, { mode: 0o600 });
       await run('chown', [`--reference=${join(volume, 'pgdata')}`, target]);
@@ -99,6 +118,7 @@ describe('the postgres plugin with a real server', () => {
     const released = await plugin.release(task, state, kept.context);
     expect(released).not.toHaveProperty('broken');
     expect(released.putBack?.map(({ kind, path }) => [kind, path])).toStrictEqual([
+      ['absent', 'pgdata/postmaster.pid'],
       ['file', 'pgdata/backup_label'],
       ['tar', 'pgdata/pg_wal'],
     ]);
@@ -140,7 +160,7 @@ describe('the postgres plugin with a real server', () => {
     await mkdir(target);
     await slowCopy(source.volume, target, 0);
     const released = await plugin.release(task, state, kept.context);
-    const [label] = released.putBack ?? [];
+    const [, label] = released.putBack ?? [];
     await putBack(target, { ...released, putBack: [label!] }, kept);
     await expect(server({ volume: target })).rejects.toThrow(/WAL ends before end of online backup|could not locate/);
   }, 180_000);
@@ -152,10 +172,16 @@ describe('the postgres plugin with a real server', () => {
     await source.run('psql', '-U', 'app', '-d', 'shop', '-c', `CREATE TABLESPACE more LOCATION '${space}'`);
     const plugin = postgresPlugin();
     const kept = pluginContext(source.cluster);
-    const task = planned(source);
+    // Its files would be in no volume of the backup.
+    await expect(plugin.quiesce(planned(source), kept.context)).rejects.toMatchObject({
+      message: expect.stringContaining(`${space}, of its data folder`) as unknown,
+    });
+    const { settings, ...rest } = planned(source);
+    const mounts = [...(settings['mounts'] as JsonObject[]), { claim: 'more', mountPath: space, subPath: '' }];
+    const task = { ...rest, settings: { ...settings, mounts } };
     const state = stateOf(task, await plugin.quiesce(task, kept.context));
     const { putBack: items = [] } = await plugin.release(task, state, kept.context);
-    expect(items[1]).toMatchObject({ kind: 'file', path: 'pgdata/tablespace_map', content: expect.stringContaining(space) as unknown });
+    expect(items[2]).toMatchObject({ kind: 'file', path: 'pgdata/tablespace_map', content: expect.stringContaining(space) as unknown });
   });
 
   it('says that it is broken when the session, its server or its worker was lost on the way', async () => {
@@ -250,18 +276,66 @@ describe('the postgres plugin with a real server', () => {
     expect([...kept.streams.keys()]).toContain('database-Odd%20%22name%22%2F%E2%82%AC.dump');
 
     const target = await server();
-    await target.run('psql', '-U', 'app', '-d', 'shop', '-c', 'CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (5000)');
-    const into = pluginContext(target.cluster);
-    await restorePostgres(task, into.context, {
-      dump,
-      source: (name) => [kept.streams.get(name)!] as unknown as AsyncIterable<Uint8Array>,
+    const recover = (run: string, more: Partial<RecoverContext> = {}) =>
+      plugin.recover!(task, outcome.state, { ...recoverContext(target, kept, run), ...more });
+    const rows = async (database: string) => target.run('psql', '-U', 'app', '-d', database, '-Atc', 'SELECT count(*), max(a) FROM t');
+    const roles = () =>
+      target.run('psql', '-U', 'app', '-d', 'shop', '-Atc', "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1");
+
+    // The stream of the second database breaks: what the first attempt has loaded is no reason for the next one of the same run to leave it.
+    const broken: RecoverContext['read'] = (name) => {
+      if (name.includes('shop')) throw new HoldfastError('Unavailable', 'the location does not answer');
+      return recoverContext(target, kept, 'first').read(name);
+    };
+    await expect(recover('first', { read: broken })).rejects.toMatchObject({ type: 'Unavailable' });
+    expect(await rows(odd)).toBe('1000|1000\n');
+    expect(await recover('other')).toMatchObject({ left: expect.stringContaining(odd) as unknown });
+    expect(await recover('first')).toStrictEqual({ warnings: [] });
+    for (const database of ['shop', odd]) expect(await rows(database)).toBe('1000|1000\n');
+    expect(await roles()).toBe('app\nreader\n');
+
+    await target.run('psql', '-U', 'app', '-d', 'shop', '-c', 'UPDATE t SET a = 5000 WHERE a = 1000');
+    expect(await recover('second')).toMatchObject({ left: expect.stringMatching(/something in database .*shop/) as unknown });
+    expect(await rows('shop')).toBe('1000|5000\n');
+    expect(await recover('third', { inPlace: true })).toStrictEqual({ warnings: [] });
+    expect(await rows('shop')).toBe('1000|1000\n');
+  });
+
+  it('waits for a server that is only being set up, and begins again when it is started anew while it is loaded', async () => {
+    const source = await server();
+    await source.run('psql', '-U', 'app', '-d', 'shop', '-c', 'CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1000)');
+    const plugin = postgresPlugin();
+    const kept = pluginContext(source.cluster);
+    const task = planned(source, { 'holdfast.dev/postgres-mode': 'dump' });
+    const { state } = await plugin.quiesce(task, kept.context);
+    expect(plugin.needsRecovery!(task, state)).toBe(true);
+
+    // As an image makes its database.
+    const settings = ['listen_addresses='];
+    const target = await server({ settings });
+    const context = recoverContext(target, kept, 'run');
+    let isAsked = false;
+    const slow: RecoverContext['read'] = async function* (name) {
+      isAsked = true;
+      yield* context.read(name);
+      if (!name.includes('shop')) return;
+      await target.stop('SIGQUIT');
+      await target.start();
+      throw new HoldfastError('Conflict', 'the connection was cut');
+    };
+    const attempt = plugin.recover!(task, state, { ...context, read: slow });
+    const failed = expect(attempt).rejects.toMatchObject({
+      type: 'Unavailable',
+      message: expect.stringContaining('started anew') as unknown,
     });
-    for (const database of ['shop', odd]) {
-      expect(await target.run('psql', '-U', 'app', '-d', database, '-Atc', 'SELECT count(*), max(a) FROM t')).toBe('1000|1000\n');
-    }
-    expect(await target.run('psql', '-U', 'app', '-d', 'shop', '-Atc', "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'")).toBe(
-      '1\n',
-    );
+    await sleep(2_500);
+    expect(isAsked).toBe(false);
+    await target.stop();
+    settings.length = 0;
+    await target.start();
+    await failed;
+    expect(await plugin.recover!(task, state, context)).toStrictEqual({ warnings: [] });
+    expect(await target.run('psql', '-U', 'app', '-d', 'shop', '-Atc', 'SELECT max(a) FROM t')).toBe('1000\n');
   });
 
   it('keeps nothing of a dump that fails', async () => {

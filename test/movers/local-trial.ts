@@ -11,10 +11,13 @@ import type { VolumeRepository } from '../../movers/port.ts';
 import { processIdentity } from '../../sandbox/process-identity.ts';
 import { resolveTools } from '../../sandbox/resolve-tools.ts';
 import type { MoverTrial } from '../contract/mover.suite.ts';
+import { resticProcesses } from '../support/restic-processes.ts';
 
 export interface LocalTrial extends MoverTrial {
   readonly folder: string;
   readonly restic: LocalRestic;
+  /** The folder in which the repository's data is at last. */
+  readonly storedIn: string;
 }
 
 /** A local mover with folders of its own. `stored` is the folder in which the repository's data is at last. */
@@ -29,10 +32,10 @@ export async function localTrial(
   const restic = new LocalRestic(settings);
   const { repository, stored } = repositoryIn(folder);
   await ensureRepository(restic, repository, { signal: new AbortController().signal, patienceMs: 0 });
-  const processes = () => resticProcesses().filter(({ environment }) => environment.includes(repository.password));
   return {
     folder,
     restic,
+    storedIn: stored,
     mover: new LocalMover(settings),
     repository,
     newMover: () => new LocalMover(settings),
@@ -48,7 +51,7 @@ export async function localTrial(
     },
     leftovers: () =>
       Promise.resolve([
-        ...processes().map(({ line }) => line),
+        ...resticProcesses(repository.password).map(({ line }) => line),
         ...filesBelow(join(settings.scratch, 'tasks')).filter((path) => !path.endsWith('/process.json')),
         ...readdirSync(settings.scratch).filter((name) => name.startsWith('run-')),
       ]),
@@ -58,19 +61,6 @@ export async function localTrial(
       return Promise.resolve();
     },
   };
-}
-
-function resticProcesses(): readonly { readonly line: string; readonly environment: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [{ line: readFileSync(`/proc/${pid}/cmdline`, 'utf8'), environment: readFileSync(`/proc/${pid}/environ`, 'utf8') }];
-      } catch {
-        return [];
-      }
-    })
-    .filter(({ line }) => line.includes('restic'));
 }
 
 function filesBelow(folder: string): readonly string[] {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import { PodMover } from '../../movers/pod-mover.ts';
 import type { PodMoverSettings } from '../../movers/pod-settings.ts';
 import type { VolumeRepository } from '../../movers/port.ts';
 import type { MoverTrial } from '../contract/mover.suite.ts';
+import { resticProcesses } from '../support/restic-processes.ts';
 
 const core = (kind: string, resource: string, namespaced = true): ResourceType => ({
   group: '',
@@ -99,21 +100,6 @@ async function namesOf(cluster: Cluster, type: ResourceType): Promise<readonly s
   const labelSelector = 'app.kubernetes.io/component=mover';
   const request = { type, namespace: '', labelSelector, limit: 100, exactRevision: '', continueToken: '' };
   return (await cluster.listPage(request)).items.map(({ object }) => `${type.kind} ${textAt(object, 'metadata', 'name')}`);
-}
-
-/** Those that have the password, without shells. */
-function resticProcesses(password: string): readonly { readonly pid: number; readonly line: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(password)) return [];
-        return [{ pid: Number(pid), line: readFileSync(`/proc/${pid}/cmdline`, 'utf8') }];
-      } catch {
-        return [];
-      }
-    })
-    .filter(({ line }) => line.startsWith('restic\0'));
 }
 
 function sizeOf(folder: string): number {

@@ -56,12 +56,34 @@ describe('arguments of restic', () => {
     expect(command.initArguments(context)).toEqual(['init', ...common]);
     expect(command.configArguments(context)).toEqual(['cat', 'config', ...common]);
     expect(command.unlockArguments(context)).toEqual(['unlock', ...common]);
-    expect(command.lsArguments('abc', '/folder', context)).toEqual(['ls', 'abc', '/folder', '--recursive', ...common]);
+    expect(command.lsArguments('abc', '/folder', { ...context, recursive: true })).toEqual([
+      'ls',
+      'abc',
+      '/folder',
+      '--recursive',
+      ...common,
+    ]);
     expect(command.dumpArguments('abc', '/file', context)).toEqual(['dump', 'abc', '/file', ...common]);
-    expect(command.snapshotsArguments(context)).toEqual(['snapshots', ...common, '--tag', 'holdfast']);
+    expect(command.snapshotsArguments(context)).toEqual(['snapshots', '--no-lock', ...common, '--tag', 'holdfast']);
     expect(command.snapshotsArguments({ ...context, snapshot: 'abc' }).at(-1)).toBe('abc');
-    expect(command.forgetArguments(['a', 'b'], { ...context, prune: true })).toEqual(['forget', ...common, '--prune', 'a', 'b']);
-    expect(command.forgetArguments(['a'], { ...context, prune: false })).not.toContain('--prune');
+    expect(command.treeArguments('abc', '/', context)).toEqual(['cat', 'tree', 'abc', ...common]);
+    expect(command.treeArguments('abc', '/folder', context)).toEqual(['cat', 'tree', 'abc:/folder', ...common]);
+    expect(command.statsArguments(['a'], context)).toEqual(['stats', '--mode', 'raw-data', '--no-lock', ...common, 'a']);
+    expect(command.checkArguments({ ...context, readPercent: 0 })).toEqual(['check', '--no-lock', ...common]);
+    expect(command.checkArguments({ ...context, readPercent: 10 }).at(-1)).toBe('--read-data-subset=10%');
+    expect(command.checkArguments({ ...context, readPercent: 100 }).at(-1)).toBe('--read-data');
+  });
+
+  it('do not wait for others where restic needs the repository for itself', () => {
+    const alone = common.map((word) => (word === '5m' ? '0s' : word));
+    expect(command.forgetArguments(['a', 'b'], context)).toEqual(['forget', ...alone, 'a', 'b']);
+    expect(command.pruneArguments({ ...context, repack: true })).toEqual(['prune', ...alone]);
+    expect(command.pruneArguments({ ...context, repack: false })).toEqual(['prune', ...alone, '--max-repack-size', '0']);
+  });
+
+  it('restore parts into a folder, literally, and compare them', () => {
+    const args = command.restorePartsArguments({ snapshot: 'abc', paths: ['/a*', '/b/'], folder: '/to' }, context);
+    expect(args).toEqual(['restore', 'abc', ...common, '--target', '/to', '--sparse', '--verify', '--include', '/a\\*', '--include', '/b']);
   });
 
   it('hold no secret', () => {
@@ -69,7 +91,8 @@ describe('arguments of restic', () => {
       command.backupArguments(backup, context),
       command.restoreArguments(restore, context),
       command.initArguments(context),
-      command.forgetArguments(['a'], { ...context, prune: true }),
+      command.forgetArguments(['a'], context),
+      command.pruneArguments({ ...context, repack: true }),
     ];
     expect(JSON.stringify(all)).not.toMatch(/canary/);
   });

@@ -1,6 +1,6 @@
 """What a volume may hold, made and described without any code of Holdfast.
 
-tree.py make FOLDER COUNT       fills FOLDER with COUNT files and everything else that a file system can hold
+tree.py make FOLDER COUNT BYTES fills FOLDER with COUNT files, most of them of up to BYTES, and everything else that a file system can hold
 tree.py change FOLDER           changes about one file of a hundred
 tree.py describe FOLDER [all]   prints one line for each entry: everything that must come back. 'all' begins with FOLDER itself
 """
@@ -20,7 +20,7 @@ def write(path, content, mode=0o644):
     os.chmod(path, mode)
 
 
-def make(root, count):
+def make(root, count, size):
     dice = random.Random(7)
     # As binary, so that names need not be text.
     root = os.fsencode(root)
@@ -29,7 +29,7 @@ def make(root, count):
     for number in range(count):
         folder = at(b"many", b"%02d" % (number % 37))
         os.makedirs(folder, exist_ok=True)
-        write(os.path.join(folder, b"file-%05d" % number), dice.randbytes(dice.choice([0, 1, 100, 4096, 10_000])))
+        write(os.path.join(folder, b"file-%05d" % number), dice.randbytes(dice.choice([0, 1, size // 100, size // 2, size])))
     odd = at(b"odd")
     os.makedirs(os.path.join(odd, b"empty", b"deeper"))
     names = [b"new\nline", "schön ✓ 日本".encode(), b"-rf", b" ", b"a*b?[c]\\d", b"$(HOME)", b"n" * 250, b"not-utf8-\xff\xfe", b'quote"\'', b".hidden", b"tab\t"]
@@ -107,8 +107,8 @@ def line(path, name, found):
         with open(path, "rb") as file:
             entry["content"] = hashlib.file_digest(file, "sha256").hexdigest()
         entry["size"] = found.st_size
-        # A file with a large hole must not come back full.
-        entry["has hole"] = found.st_blocks * 512 < found.st_size / 2
+        # A file with a large hole must not come back full. Pages of zeros may come back as holes.
+        entry["has hole"] = found.st_size - found.st_blocks * 512 > 1_000_000
     if stat.S_ISLNK(found.st_mode):
         entry["target"] = os.fsdecode(os.readlink(path))
     if stat.S_ISCHR(found.st_mode):
@@ -119,7 +119,7 @@ def line(path, name, found):
 if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
     if command == "make":
-        make(folder, int(rest[0]))
+        make(folder, int(rest[0]), int(rest[1]))
     elif command == "change":
         change(folder)
     else:

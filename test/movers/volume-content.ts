@@ -6,9 +6,9 @@ import { join } from 'node:path';
  * that Node is the wrong tool for it.
  */
 
-/** Fills a folder with so many files, and with everything else that a file system can hold. */
-export function makeContent(folder: string, files: number): void {
-  tree('make', folder, String(files));
+/** Fills a folder with so many files, a fifth of them of `bytes`, a fifth of half of it, and with everything else that a file system can hold. */
+export function makeContent(folder: string, files: number, bytes = 10_000): void {
+  tree('make', folder, String(files), String(bytes));
 }
 
 /** Changes about one file of a hundred. */

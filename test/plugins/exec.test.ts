@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HoldfastError } from '../../contracts/failures.ts';
 import { execPlugin } from '../../plugins/exec.ts';
-import { parseHookRules } from '../../plugins/hook-rules.ts';
 import type { QuiesceSubject } from '../../plugins/plugin.ts';
 import { localExecCluster } from '../support/local-exec-cluster.ts';
 import { pluginContext, pod, stateOf } from '../support/plugin-context.ts';
@@ -56,7 +55,8 @@ describe('the exec plugin', () => {
   });
 
   it('an annotation takes the place of the rules, each time for itself', () => {
-    const rules = parseHookRules({ resources: [{ pre: [{ exec: { command: ['rule'] } }], post: [{ exec: { command: ['rule'] } }] }] });
+    const rule = [{ container: '', command: ['rule'], onError: 'fail' as const, timeoutSeconds: 30 }];
+    const rules = [{ name: '', includedNamespaces: [], excludedNamespaces: [], labelSelector: '', pre: rule, post: rule }];
     const [task] = execPlugin(rules).plan(subjectOf([pod('web', { annotations: { [`${PRE}/command`]: 'own' } })]));
     expect(task?.settings).toMatchObject({ pre: [{ command: ['own'] }], post: [{ command: ['rule'] }] });
   });

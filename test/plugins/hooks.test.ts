@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { annotatedHook, type HookPhase } from '../../plugins/hooks.ts';
-import { parseHookRules, ruledHooks } from '../../plugins/hook-rules.ts';
 import { pod } from '../support/plugin-context.ts';
 
 const hook = (annotations: Record<string, string>, phase: HookPhase = 'pre') => annotatedHook(pod('web', { annotations }), phase);
@@ -55,47 +54,5 @@ describe('hooks of annotations', () => {
     );
     expect(() => hook({ 'holdfast.dev/pre-backup-hook-command': '["a"' })).toThrow('is no JSON list of words');
     expect(() => hook({ ...own, 'holdfast.dev/pre-backup-hook-timeout': 'soon' })).toThrow('"soon" is no duration');
-  });
-});
-
-describe('hooks of a backup', () => {
-  const rules = parseHookRules({
-    resources: [
-      {
-        name: 'all',
-        includedNamespaces: ['*'],
-        excludedNamespaces: ['kube-*'],
-        includedResources: ['pods'],
-        labelSelector: { matchLabels: { app: 'db' }, matchExpressions: [{ key: 'canary', operator: 'DoesNotExist' }] },
-        pre: [{ exec: { command: ['one'] } }, { exec: { command: ['two'], container: 'side', onError: 'Continue', timeout: '2m' } }],
-      },
-      { name: 'of other kinds', includedResources: ['configmaps'], pre: [{ exec: { command: ['never'] } }] },
-      { name: 'shop', includedNamespaces: ['sh?p'], post: [{ exec: { command: ['three'] } }] },
-    ],
-  });
-  const ruled = (labels: Record<string, string>, phase: HookPhase) =>
-    ruledHooks(rules, pod('web', { labels }), phase).map(({ command }) => command[0]);
-
-  it('apply by namespace and labels, in their order', () => {
-    expect(ruled({ app: 'db' }, 'pre')).toStrictEqual(['one', 'two']);
-    expect(ruled({ app: 'db', canary: '' }, 'pre')).toStrictEqual([]);
-    expect(ruled({}, 'post')).toStrictEqual(['three']);
-    expect(ruledHooks(rules, pod('web'), 'post')[0]).toStrictEqual({
-      container: '',
-      command: ['three'],
-      onError: 'fail',
-      timeoutSeconds: 30,
-    });
-    const system = { ...pod('web'), metadata: { namespace: 'kube-system', labels: { app: 'db' } } };
-    expect(ruledHooks(rules, system, 'pre')).toStrictEqual([]);
-  });
-
-  it.each([
-    [{ resources: [{ pre: [{ exec: { command: [] } }] }] }, 'resources.0.pre.0.exec.command'],
-    [{ resources: [{ pre: [{ exec: { command: ['x'], onError: 'fail' } }] }] }, 'resources.0.pre.0.exec.onError'],
-    [{ resources: [{ prehooks: [] }] }, 'prehooks'],
-    [{ resources: [{ labelSelector: { matchExpressions: [{ key: 'a b', operator: 'Exists' }] } }] }, 'labelSelector'],
-  ])('are refused with the place of what is wrong', (document, place) => {
-    expect(() => parseHookRules(document)).toThrow(place);
   });
 });

@@ -28,7 +28,7 @@ describe('which plugin treats an application', () => {
     ['registry.example:5000/mirror/bitnami/postgresql:16', 'postgres/shop/db'],
     ['postgis/postgis:16-3.4', 'postgres/shop/db'],
     ['ghcr.io/cloudnative-pg/postgresql:17', 'postgres/shop/db'],
-    ['timescale/timescaledb:2.17.2-pg16', undefined],
+    ['timescale/timescaledb:2.17.2-pg16', 'timescaledb/shop/db'],
     ['prometheuscommunity/postgres-exporter', undefined],
     ['nginx', undefined],
   ])('the image %s means %s', (image, id) => {

@@ -13,6 +13,8 @@ const VERSIONED: Readonly<Record<string, string>> = {
   versitygw: 'github.com/versity/versitygw',
   restic: 'github.com/restic/restic',
   'fake-gcs-server': 'github.com/fsouza/fake-gcs-server',
+  'csi-provisioner': 'github.com/kubernetes-csi/external-provisioner/v5',
+  'csi-snapshotter': 'github.com/kubernetes-csi/external-snapshotter/v8',
 };
 const GO_TOOLS = Object.values(TOOLS).filter(({ module }) => module.kind === 'go');
 const PYTHON_TOOLS = Object.values(TOOLS).filter(({ module }) => module.kind === 'python');

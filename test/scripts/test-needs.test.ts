@@ -45,14 +45,16 @@ describe('neededTools', () => {
     expect(mountsDisks(join(folder, 'a.test.ts'))).toBe(true);
   });
 
-  it('finds that a test needs a machine for a node, and PostgreSQL', async () => {
+  it('finds that a test needs a machine for a node, and servers', async () => {
     await writeFile(join(folder, 'a.test.ts'), "import { b } from './b.ts';");
     await writeFile(join(folder, 'b.ts'), `${starter('Node')}();`);
-    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: true, postgres: false });
+    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: true, servers: [] });
     await writeFile(join(folder, 'b.ts'), `upSandbox({ ${['with', 'Node'].join('')}: true }); ${['postgres', 'Image'].join('')}();`);
-    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: true, postgres: true });
+    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: true, servers: ['postgres'] });
+    await writeFile(join(folder, 'b.ts'), `${['mariadb', 'Image'].join('')}(); ${['searchEngine', 'Server'].join('')}();`);
+    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: false, servers: ['mariadb', 'java'] });
     await writeFile(join(folder, 'b.ts'), `${starter('Cluster')}();`);
-    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: false, postgres: false });
+    expect(nodeNeeds(join(folder, 'a.test.ts'))).toEqual({ node: false, servers: [] });
   });
 
   it('takes it that an end-to-end test needs everything', () => {

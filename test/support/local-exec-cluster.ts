@@ -98,7 +98,7 @@ function runLocally(
         resolve({ exitCode: code ?? 137, stdout, stderr });
       }, reject);
     });
-    void feed(child, request.stdin);
+    feed(child, request.stdin).catch(disconnect);
   });
 }
 

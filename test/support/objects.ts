@@ -33,3 +33,39 @@ export function statefulSet(at: string, name: string, more: object = {}): object
 export function service(at: string, name: string, spec: object): object {
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: at }, spec };
 }
+
+/** A folder of the machine as the volume of a claim, bound to it by hand. */
+export function folderVolume({
+  namespace: at,
+  claim,
+  folder,
+}: {
+  readonly namespace: string;
+  readonly claim: string;
+  readonly folder: string;
+}): {
+  readonly volume: object;
+  readonly claim: object;
+} {
+  const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'by-hand' };
+  return {
+    volume: {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: `${at}-${claim}` },
+      spec: {
+        ...spec,
+        capacity: { storage: '2Gi' },
+        persistentVolumeReclaimPolicy: 'Retain',
+        claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: at, name: claim },
+        hostPath: { path: folder, type: 'DirectoryOrCreate' },
+      },
+    },
+    claim: {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { namespace: at, name: claim },
+      spec: { ...spec, resources: { requests: { storage: '2Gi' } } },
+    },
+  };
+}

@@ -14,6 +14,7 @@ import {
   type RestoreProjectResult,
 } from '../../contracts/restore.ts';
 import { SELECT_ALL, type Selection } from '../../contracts/selection.ts';
+import type { VolumeRequest } from '../../contracts/volume.ts';
 import { backupWorkflowId, restoreWorkflowId } from '../../contracts/workflow-ids.ts';
 import { startRun, type RunRequest } from '../../cli/runs/start-run.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
@@ -209,12 +210,13 @@ export class TestPlace {
   }
 
   async startBackup(name: string, request: BackupRequest = {}): Promise<StartedRun<BackupProjectResult>> {
-    const { cluster = this.cluster.context, location = this.#firstLocation(), namespaces = [], selection = {} } = request;
+    const { cluster = this.cluster.context, location = this.#firstLocation(), namespaces = [], selection = {}, volumes } = request;
     const input: BackupProjectInput = {
       name,
       cluster,
       location,
       selection: { ...SELECT_ALL, includedNamespaces: namespaces, ...selection },
+      ...(volumes === undefined ? {} : { volumes }),
     };
     return this.#startRun({
       workflow: 'backupProject',
@@ -333,6 +335,7 @@ export interface BackupRequest {
   readonly location?: string;
   readonly namespaces?: readonly string[];
   readonly selection?: Partial<Selection>;
+  readonly volumes?: VolumeRequest;
 }
 
 export interface RestoreRequest extends Partial<Omit<RestoreOptions, 'selection'>> {

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,9 +26,14 @@ export interface PostgresServer {
 
 /** A server of its own in a temporary folder, reached by socket only; user `app`, database `shop`. `volume` takes the place of a new one. */
 export async function postgresServer(
-  options: { readonly settings?: readonly string[]; readonly volume?: string; readonly env?: Record<string, string> } = {},
+  options: {
+    readonly settings?: readonly string[];
+    readonly volume?: string;
+    readonly env?: Record<string, string>;
+    readonly bin?: string;
+  } = {},
 ): Promise<PostgresServer> {
-  const bin = execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
+  const bin = options.bin ?? execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
   const folder = await mkdtemp(join(tmpdir(), 'hfpg-'));
   const volume = options.volume ?? join(folder, 'volume');
   const data = join(volume, 'pgdata');
@@ -49,7 +54,7 @@ export async function postgresServer(
   let server: ChildProcess | undefined;
   let log = '';
   const start = async () => {
-    const words = ['-D', data, '-k', folder, '-c', 'listen_addresses=', ...(options.settings ?? []).flatMap((setting) => ['-c', setting])];
+    const words = ['-D', data, '-k', folder, ...(options.settings ?? []).flatMap((setting) => ['-c', setting])];
     server = spawn('postgres', words, { ...spawnOptions, stdio: ['ignore', 'ignore', 'pipe'] });
     server.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
     const process = server;
@@ -81,6 +86,7 @@ export async function postgresServer(
     await mkdir(volume);
     await give(volume);
     await run('initdb', '-D', data, '-U', 'app', '-A', 'trust', '--no-sync', '--data-checksums', '-E', 'UTF8');
+    await appendFile(join(data, 'postgresql.conf'), "listen_addresses = ''\n");
     await start();
     await run('createdb', '-U', 'app', '--maintenance-db', 'postgres', 'shop');
   };

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { upSandbox } from '../../sandbox/control-plane.ts';
-import type { Sandbox } from '../../sandbox/control-plane.ts';
+import type { Sandbox, UpOptions } from '../../sandbox/control-plane.ts';
 import { readNodePlace } from '../../sandbox/node/node-place.ts';
 import type { NodePlace } from '../../sandbox/node/node-place.ts';
 import { sandboxPaths } from '../../sandbox/state-folder.ts';
@@ -14,7 +14,7 @@ import type { GcsServer } from '../../sandbox/gcs-server.ts';
 import { startS3 } from '../../sandbox/s3-server.ts';
 import type { S3Server } from '../../sandbox/s3-server.ts';
 import { startSecondS3 } from '../../sandbox/second-s3-server.ts';
-import { downSandbox } from '../../sandbox/sandbox-status.ts';
+import { downSandbox, sandboxStatus } from '../../sandbox/sandbox-status.ts';
 import { startTemporal, stopTemporal } from '../../sandbox/temporal-server.ts';
 
 /** A started server of a test. It ends with the test's process at the latest; `stop` ends it now and removes what it held. */
@@ -22,26 +22,42 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
+export interface TestNode extends Sandbox, Stoppable {
+  readonly place: NodePlace;
+  /** Kills one of its servers with SIGKILL: `kubelet`, `containerd` ... */
+  crash(server: string): Promise<void>;
+  /** Starts what was killed, as `sandbox up` does. */
+  mend(): Promise<void>;
+}
+
 /** A control plane of its own for one test file: allow two minutes in `beforeAll`. Binaries are found as users' are, see docs/sandbox.md. */
 export async function startTestCluster(): Promise<Sandbox & Stoppable> {
-  return startTestSandbox(await temporaryFolder('cluster'), false);
+  return startTestSandbox(await temporaryFolder('cluster'), {});
 }
 
 /**
  * The same with a node that runs pods: Linux and root only. It has the images `holdfast/busybox:1` and `holdfast/restic:0.18.1`; `loadImage`
- * brings others to `place`. Pods reach what listens on 127.0.0.1 here at `place.hostAddress`.
+ * brings others to `place`. Pods reach what listens on 127.0.0.1 here at `place.hostAddress`. `withStorageDriver` for claims of the storage
+ * classes `holdfast-csi` and `holdfast-csi-now`, with snapshots.
  */
-export async function startTestNode(): Promise<Sandbox & { readonly place: NodePlace } & Stoppable> {
+export async function startTestNode({ withStorageDriver = false } = {}): Promise<TestNode> {
   const state = await temporaryFolder('node');
-  const sandbox = await startTestSandbox(state, true);
+  const sandbox = await startTestSandbox(state, { withNode: true, withStorageDriver });
   const place = await readNodePlace(sandboxPaths(sandbox.name, state));
   if (place === undefined) throw new Error(`the sandbox in ${state} has no node`);
-  return { ...sandbox, place };
+  const crash = async (name: string): Promise<void> => {
+    const { servers } = await sandboxStatus({ name: sandbox.name, state });
+    process.kill(servers.find((server) => server.name === name)?.pid ?? Number.NaN, 'SIGKILL');
+  };
+  const mend = async (): Promise<void> => {
+    await upSandbox({ name: sandbox.name, state, lifetime: 'process' });
+  };
+  return { ...sandbox, place, crash, mend };
 }
 
-async function startTestSandbox(state: string, withNode: boolean): Promise<Sandbox & Stoppable> {
+async function startTestSandbox(state: string, parts: Pick<UpOptions, 'withNode' | 'withStorageDriver'>): Promise<Sandbox & Stoppable> {
   const name = `test-${randomBytes(4).toString('hex')}`;
-  const sandbox = await upSandbox({ name, state, withNode, lifetime: 'process' });
+  const sandbox = await upSandbox({ name, state, ...parts, lifetime: 'process' });
   const stop = async () => {
     await downSandbox({ name, state, purge: true });
     await removeFolder(state);

@@ -56,7 +56,8 @@ describe('a month of a nightly schedule', () => {
     expect(results.every(({ phase }) => phase === 'Completed')).toBe(true);
     // Seven days, and the newest of each of the four weeks that the last seven days begin in or follow.
     const made = results.map(({ backup }) => backup?.name ?? '');
-    expect(made).toEqual(due.map((at) => `nightly-${at.slice(0, 10).replaceAll('-', '')}-023000`));
+    // The name has the second at which it began: on a busy machine real time goes on between the skip and that.
+    expect(made.map((name) => name.slice(0, -2))).toEqual(due.map((at) => `nightly-${at.slice(0, 10).replaceAll('-', '')}-0230`));
     const kept = catalogue.map(({ name }) => name);
     expect(kept.slice(-7)).toEqual(made.slice(-7));
     expect(kept.length).toBeGreaterThanOrEqual(9);

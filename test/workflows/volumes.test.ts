@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import type { CommitBackupInput, HoldfastActivities, VolumePlan } from '../../contracts/activities.ts';
+import type { CapturedApplication } from '../../contracts/application.ts';
 import type { BackupProjectInput, BackupProjectResult } from '../../contracts/backup.ts';
 import { HoldfastError } from '../../contracts/failures.ts';
 import type { QuiesceResult, QuiesceTask } from '../../contracts/quiesce.ts';
@@ -94,6 +95,10 @@ function world(plan: Partial<VolumePlan>, more: Partial<HoldfastActivities> = {}
       commits.push(input);
       return Promise.resolve({ sequence: 7 });
     },
+    takeGroupSnapshot: ({ group }) => {
+      tell(`group ${group.claims.join('+')}`);
+      return Promise.resolve({ snapshots: group.claims.map((claim) => ({ claim, snapshot: `of-${claim}` })), problem: '' });
+    },
     takeSnapshot: ({ volume }) => {
       tell(`snapshot ${volume.claim}`);
       return Promise.resolve();
@@ -157,6 +162,51 @@ describe('a backup with volumes', () => {
     ]);
     expect(result.volumes?.[2]?.data).toBeUndefined();
     expect(commits[0]?.result.volumes).toEqual(result.volumes);
+  });
+
+  describe('of which some are cut together', () => {
+    const plan: Partial<VolumePlan> = {
+      volumes: [planned('a', 'data-move'), planned('b', 'data-move'), planned('c', 'data-move')],
+      groups: [{ namespace: 'a', claims: ['a', 'b'], snapshotClass: 'x' }],
+    };
+
+    it('takes those from the snapshots of the group, and cuts the others alone', async () => {
+      const sources: (string | undefined)[] = [];
+      const { told, run } = world(plan, {
+        captureVolume: ({ volume, snapshot }) => {
+          sources.push(`${volume.claim} ${snapshot ?? 'alone'}`);
+          return Promise.resolve(capturedOf(volume));
+        },
+      });
+      expect(await run()).toMatchObject({ phase: 'Completed', warnings: [] });
+      expect(told.filter((what) => /^(group|snapshot)/.test(what))).toEqual(['group a+b', 'snapshot c']);
+      expect(sources.sort()).toEqual(['a of-a', 'b of-b', 'c alone']);
+    });
+
+    it('cuts them alone and warns when the group cannot be cut', async () => {
+      const { told, run } = world(plan, { takeGroupSnapshot: () => Promise.resolve({ snapshots: [], problem: 'no class' }) });
+      expect(await run()).toMatchObject({
+        phase: 'Completed',
+        warnings: [{ code: 'NotCutTogether', message: 'volumes of a/a, b are not cut at one moment: no class' }],
+      });
+      expect(told.filter((what) => what.startsWith('snapshot')).sort()).toEqual(['snapshot a', 'snapshot b', 'snapshot c']);
+    });
+  });
+
+  it('lets go of the snapshots that it kept when it ends before its commit, and keeps them from then on', async () => {
+    const fates: unknown[] = [];
+    const removeTemporary: HoldfastActivities['removeTemporary'] = ({ keptSnapshots }) => {
+      fates.push(keptSnapshots);
+      return Promise.resolve();
+    };
+    const plan = { volumes: [planned('a', 'csi-snapshot')] };
+    await world(plan, { removeTemporary }).run();
+    const failing = world(plan, { removeTemporary, verifyStored: () => Promise.reject(new HoldfastError('Damaged', 'wrong')) });
+    await expect(failing.run()).rejects.toThrow();
+    const uncertain = world(plan, { removeTemporary, commitBackup: () => Promise.reject(new HoldfastError('Forbidden', 'no')) });
+    await expect(uncertain.run()).rejects.toThrow();
+    await world({ volumes: [planned('a', 'data-move')] }, { removeTemporary }).run();
+    expect(fates).toEqual(['keep', 'delete', 'keep', undefined]);
   });
 
   it('goes on without a volume that cannot be captured, and says so', async () => {
@@ -293,6 +343,44 @@ describe('a backup with volumes', () => {
     expect(commits[0]?.result.sizes.stored).toBeGreaterThanOrEqual(9);
   });
 
+  it('writes down what became of each application, and where the content of claims without files is', async () => {
+    const stream = { name: 'shop.dump', id: 'b'.repeat(64), bytes: 7 };
+    const { commits, run } = world(
+      {
+        volumes: [planned('data-db', 'skip'), planned('logs', 'file-system')],
+        quiesce: [task('db', { claims: [], replaces: ['data-db'] }), task('web')],
+      },
+      {
+        quiesceApplication: ({ task: of }) =>
+          Promise.resolve(quiesced(of, of.application === 'db' ? { streams: [stream], part: 'p' } : { isBroken: true })),
+        releaseApplication: ({ task: of }) =>
+          Promise.resolve(quiesced(of, { state: { task: of, state: { freed: true }, quiescedAt: 'not asked' } })),
+      },
+    );
+    const result = await run();
+    expect(result.phase).toBe('Completed');
+    expect(result.volumes?.[0]).toMatchObject({ claim: 'data-db', method: 'skip', consistency: 'application', quiescedBy: 'fake' });
+    expect(result.applications).toMatchObject([
+      { task: { application: 'db' }, state: { freed: true }, consistency: 'application', streams: [stream], quiescedAt: '1' },
+      { task: { application: 'web' }, consistency: 'none', streams: [] },
+    ]);
+    expect(result.applications?.[0]?.releasedAt).toMatch(/^20\d\d-/);
+    expect(commits[0]?.result.applications).toEqual(result.applications);
+  });
+
+  it.each([
+    ['could not be quiesced', { quiesceApplication: () => Promise.reject(new HoldfastError('Conflict', 'will not')) }],
+    ['did not hold', { releaseApplication: ({ task: of }: { task: QuiesceTask }) => Promise.resolve(quiesced(of, { isBroken: true })) }],
+  ])('says that nothing of a claim is there when what takes the place of its files %s', async (_what, more) => {
+    const replacing = task('db', { claims: [], replaces: ['data-db'], onError: 'continue' });
+    const result = await world({ volumes: [planned('data-db', 'skip')], quiesce: [replacing] }, more).run();
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      errors: [{ code: 'VolumeNotCaptured', message: expect.stringContaining('volume of claim a/data-db') }],
+    });
+    expect(result.volumes?.[0]).toMatchObject({ consistency: 'none' });
+  });
+
   it('releases and tidies up when it is cancelled', async () => {
     let began: () => void = () => undefined;
     const moving = new Promise<void>((resolve) => (began = resolve));
@@ -375,5 +463,41 @@ describe('a restore with volumes', () => {
       warnings: [{ code: 'VolumeLeft', message: 'volume of claim a/b: it is there' }],
       volumes: [{ outcome: 'failed' }, { outcome: 'left' }],
     });
+  });
+
+  it('brings applications back when the workloads are there; one that fails is an error, and one that is left a warning', async () => {
+    const told: string[] = [];
+    const application = (name: string): CapturedApplication => {
+      return { task: task(name), state: {}, consistency: 'application', streams: [], quiescedAt: '1', releasedAt: '2' };
+    };
+    const batches = [{ wave: 9, from: 0, segments: 1, objects: 1 }];
+    const recovered = (name: string) => ({ plugin: 'fake', namespace: 'a', application: name, reason: '', warnings: [] });
+    const result = await restore({
+      prepareRestore: () => Promise.resolve(preparation(batches, { volumes: [], applications: ['good', 'bad', 'used'].map(application) })),
+      applyBatch: ({ batch }) => {
+        told.push(`wave ${batch.wave}`);
+        return Promise.resolve(applied(batch.objects));
+      },
+      recoverApplication: ({ application: { task: of }, runId }) => {
+        told.push(of.application);
+        expect(runId).not.toBe('');
+        if (of.application === 'bad') return Promise.reject(new HoldfastError('Conflict', 'fake of a/bad: its pod does not run'));
+        if (of.application === 'used') return Promise.resolve({ ...recovered('used'), outcome: 'left', reason: 'somebody uses it' });
+        return Promise.resolve({ ...recovered('good'), outcome: 'recovered', warnings: [{ code: 'Odd', message: 'look at it' }] });
+      },
+    });
+    expect(told[0]).toBe('wave 9');
+    expect(told.slice(1).sort()).toEqual(['bad', 'good', 'used']);
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      errors: [{ code: 'ApplicationNotRecovered', message: 'fake of a/bad: its pod does not run' }],
+      applications: [
+        { application: 'bad', outcome: 'failed', reason: 'fake of a/bad: its pod does not run' },
+        { application: 'good', outcome: 'recovered', reason: '' },
+        { application: 'used', outcome: 'left', reason: 'somebody uses it' },
+      ],
+    });
+    expect(result.applications?.[1]).not.toHaveProperty('warnings');
+    expect(result.warnings.map(({ message }) => message).sort()).toEqual(['fake of a/used: somebody uses it', 'look at it']);
   });
 });

@@ -75,8 +75,8 @@ describe('the facts of a volume', () => {
       pod('d', 'Running', 'x'),
     ]);
     expect(pods.get('shop/data')).toEqual([
-      { name: 'a', node: 'n2' },
-      { name: 'b', node: 'n1' },
+      { name: 'a', node: 'n2', owner: 'a' },
+      { name: 'b', node: 'n1', owner: 'b' },
     ]);
   });
 });

@@ -2,14 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { HoldfastError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Cluster, ExecRequest, ExecResult } from '../../kubernetes/port.ts';
-import { restoreHookOf, type RestoreHook } from '../../plugins/restore-hooks.ts';
-import { runRestoreHook } from '../../plugins/run-restore-hook.ts';
+import type { RestoreHook } from '../../contracts/hook.ts';
+import { runRestoreHook } from '../../activities/hooks/run-restore-hook.ts';
 import { listingCluster } from '../support/fake-cluster.ts';
 import { pod } from '../support/plugin-context.ts';
 
-const V = 'post.hook.restore.velero.io/';
-const hook = (more: Record<string, string> = {}) =>
-  restoreHookOf(pod('web', { annotations: { [`${V}command`]: '["load","it"]', ...more } }))!;
+const WHERE = { namespace: 'shop', pod: 'web' };
+const hook = (more: Partial<RestoreHook> = {}): RestoreHook => ({
+  container: '',
+  command: ['load', 'it'],
+  onError: 'continue',
+  execSeconds: 30,
+  waitSeconds: 600,
+  waitForReady: false,
+  ...more,
+});
 const containers = (...states: readonly { readonly name: string; readonly ready?: boolean; readonly running?: boolean }[]): JsonObject => ({
   ...pod('web'),
   status: {
@@ -41,42 +48,20 @@ function fakes(
       return exec();
     },
   };
-  const run = (one: RestoreHook, signal = new AbortController().signal) => runRestoreHook(one, { cluster, signal, beat: () => undefined });
+  const run = (one: RestoreHook, signal = new AbortController().signal) =>
+    runRestoreHook(one, WHERE, { cluster, signal, beat: () => undefined });
   return { run, requests, looks: () => look };
 }
 
 describe('restore hooks', () => {
-  it('are read as Velero reads them', () => {
-    expect(restoreHookOf(pod('web'))).toBeUndefined();
-    expect(hook()).toStrictEqual({
-      namespace: 'shop',
-      pod: 'web',
-      container: '',
-      command: ['load', 'it'],
-      onError: 'continue',
-      execSeconds: 30,
-      waitSeconds: 600,
-      waitForReady: false,
-    });
-    const all = {
-      [`${V}container`]: 'side',
-      [`${V}on-error`]: 'Fail',
-      [`${V}exec-timeout`]: '2m',
-      [`${V}wait-timeout`]: '5s',
-      [`${V}wait-for-ready`]: 'true',
-    };
-    expect(hook(all)).toMatchObject({ container: 'side', onError: 'fail', execSeconds: 120, waitSeconds: 5, waitForReady: true });
-    expect(hook({ [`${V}exec-timeout`]: 'soon' })).toMatchObject({ execSeconds: 30 });
-  });
-
   it('wait for the container, and for it to be ready when that is asked for', async () => {
     const waiting = containers({ name: 'main', running: false });
     const running = containers({ name: 'main' }, { name: 'sidecar', ready: true });
     const first = fakes([{ ...pod('web'), status: {} }, waiting, running]);
     expect(await first.run(hook())).toBeUndefined();
-    expect([first.looks(), first.requests[0]?.command]).toStrictEqual([3, ['load', 'it']]);
+    expect([first.looks(), first.requests]).toStrictEqual([3, [{ ...WHERE, container: '', command: ['load', 'it'] }]]);
     const second = fakes([running, containers({ name: 'main', ready: true })]);
-    expect(await second.run(hook({ [`${V}wait-for-ready`]: 'true' }))).toBeUndefined();
+    expect(await second.run(hook({ waitForReady: true }))).toBeUndefined();
     expect(second.looks()).toBe(2);
   });
 
@@ -86,10 +71,16 @@ describe('restore hooks', () => {
     [[containers({ name: 'main', running: false })], 'its container did not run within 1 s'],
   ])('tell why they cannot be run: %#', async (looks, problem) => {
     const { run, requests } = fakes(looks);
-    expect(await run(hook({ [`${V}wait-timeout`]: '1s' }))).toMatchObject({
+    expect(await run(hook({ waitSeconds: 1 }))).toMatchObject({
       code: 'RestoreHookFailed',
       message: `restore hook of shop/web: ${problem}`,
     });
+    expect(requests).toStrictEqual([]);
+  });
+
+  it('name a container that the pod has not, without waiting for it', async () => {
+    const { run, requests } = fakes([containers({ name: 'main' })]);
+    expect((await run(hook({ container: 'other' })))?.message).toBe('restore hook of shop/web: it has no container "other"');
     expect(requests).toStrictEqual([]);
   });
 
