@@ -6,12 +6,13 @@ import type { QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
 import type { ObjectRef, ResourceType } from '../contracts/resource.ts';
 import { field, listAt, objectAt, textAt } from '../domain/resource/fields.ts';
 import { selectorText } from '../domain/selection/selector-text.ts';
+import { SCALED_DOWN } from '../domain/volume/scaled-down.ts';
 import { taskLimits } from './annotations.ts';
 import { autoscalerWarnings } from './autoscalers.ts';
 import type { PluginContext, QuiesceOutcome, QuiescePlugin, QuiesceSubject, Workload } from './plugin.ts';
 import { nameOf } from './pod-containers.ts';
 import { forRelease, releaseAfter } from './run-command.ts';
-import { readRecord, replicasOf, SCALED_DOWN, writeRecord } from './scale-record.ts';
+import { readRecord, replicasOf, writeRecord } from './scale-record.ts';
 import { describeTask, taskFailure, taskId, taskWarning } from './task.ts';
 import { controllerOf, workloadsAbove } from './workloads.ts';
 

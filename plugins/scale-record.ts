@@ -1,10 +1,8 @@
 import type { Json, JsonObject } from '../contracts/json.ts';
 import { parseLossless } from '../domain/json/lossless.ts';
 import { field, textAt } from '../domain/resource/fields.ts';
+import { SCALED_DOWN } from '../domain/volume/scaled-down.ts';
 import { annotation } from './annotations.ts';
-
-/** On a workload that was scaled down, until it is scaled up again: by which run, and how many replicas it had. */
-export const SCALED_DOWN = 'holdfast.dev/scaled-down';
 
 interface ScaleRecord {
   readonly run: string;

@@ -11,8 +11,11 @@ export function fieldManager(restoreName: string): string {
 
 /** Whether this restore created the live object: made since it began, under its name. An earlier attempt's work is recognised by it. */
 export function isOwnWork(live: JsonObject, restoreName: string, serverTime: string): boolean {
-  // Creation times have whole seconds.
-  const began = serverTime.slice(0, 19);
-  if (textAt(live, 'metadata', 'creationTimestamp').slice(0, 19) < began) return false;
+  if (!isMadeSince(live, serverTime)) return false;
   return listAt(live, 'metadata', 'managedFields').some((entry) => textAt(entry, 'manager') === fieldManager(restoreName));
+}
+
+/** Whether the live object was made at that time of the API server's or later; within the second, since creation times have no parts of it. */
+export function isMadeSince(live: JsonObject, serverTime: string): boolean {
+  return textAt(live, 'metadata', 'creationTimestamp').slice(0, 19) >= serverTime.slice(0, 19);
 }

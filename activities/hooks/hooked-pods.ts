@@ -5,6 +5,7 @@ import { field, objectAt, textAt } from '../../domain/resource/fields.ts';
 import { ownersOf } from '../../domain/resource/ownership.ts';
 import { selectorText } from '../../domain/selection/selector-text.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
+import { isMadeSince } from '../apply/field-manager.ts';
 import { PODS, WORKLOADS } from '../capture/builtin-types.ts';
 import { listAll } from '../capture/list-all.ts';
 
@@ -31,7 +32,7 @@ export async function findPods(cluster: Cluster, target: Omit<HookTarget, 'hooks
   if (!type) return { names: [], expected: 0 };
   const ref: ObjectRef = { type, namespace: target.namespace, name: target.name };
   const object = (await cluster.get(ref, { signal }))?.object;
-  if (!object || !isYounger(object, serverTime)) return { names: [], expected: 0 };
+  if (!object || !isMadeSince(object, serverTime)) return { names: [], expected: 0 };
   if (type === PODS) return { names: [target.name], expected: 1 };
   const selector = objectAt(object, 'spec', 'selector');
   const labelSelector = selectorText(target.kind === 'ReplicationController' ? { matchLabels: selector } : selector);
@@ -57,9 +58,4 @@ function numberAt(object: JsonObject, otherwise: number, ...path: readonly strin
 
 function isAlive(pod: JsonObject): boolean {
   return field(pod, 'metadata', 'deletionTimestamp') === undefined && !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase'));
-}
-
-/** Creation times have whole seconds. */
-function isYounger(object: JsonObject, serverTime: string): boolean {
-  return textAt(object, 'metadata', 'creationTimestamp').slice(0, 19) >= serverTime.slice(0, 19);
 }

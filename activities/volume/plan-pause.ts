@@ -2,13 +2,11 @@ import type { PausePlan, PlanPauseInput } from '../../contracts/activities.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { mapNamespace } from '../../domain/plan/mapping.ts';
 import { listAt, textAt } from '../../domain/resource/fields.ts';
+import { SCALED_DOWN } from '../../domain/volume/scaled-down.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { QuiescePlugin, Workload } from '../../plugins/plugin.ts';
 import { PODS, WORKLOADS } from '../capture/builtin-types.ts';
 import { listAll } from '../capture/list-all.ts';
-
-/** On a workload that a run has scaled down, until it is scaled up again. */
-const SCALED_DOWN = 'holdfast.dev/scaled-down';
 
 interface PausePlanning {
   readonly cluster: Cluster;

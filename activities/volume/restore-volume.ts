@@ -9,7 +9,7 @@ import { volumeFacts } from '../../domain/volume/volume-facts.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Mover, MoveOptions, PutBackEntry, RestoredData, VolumeRepository } from '../../movers/port.ts';
 import type { Repository } from '../../repository/repository.ts';
-import { isOwnWork } from '../apply/field-manager.ts';
+import { isMadeSince, isOwnWork } from '../apply/field-manager.ts';
 import { CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES } from '../capture/builtin-types.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { readStream, streamNamed } from '../recover/read-stream.ts';
@@ -146,7 +146,7 @@ async function lookFor(where: Pick<Target, 'namespace' | 'claim'>, work: Restore
 /** Why the volume may hold data from before this restore; '' when it cannot. */
 function earlierData(claim: JsonObject, bound: JsonObject | undefined, { restore, serverTime }: RestoreVolumeInput): string {
   if (!isOwnWork(claim, restore.name, serverTime)) return 'the claim was there before this restore';
-  if (bound && !isYoungerThan(bound, serverTime)) return `the volume ${textAt(bound, 'metadata', 'name')} has outlived its claim`;
+  if (bound && !isMadeSince(bound, serverTime)) return `the volume ${textAt(bound, 'metadata', 'name')} has outlived its claim`;
   return '';
 }
 
@@ -154,11 +154,6 @@ async function boundVolume(claim: JsonObject, cluster: Cluster, signal: AbortSig
   const name = textAt(claim, 'spec', 'volumeName');
   if (name === '' || textAt(claim, 'status', 'phase') !== 'Bound') return undefined;
   return (await cluster.get({ type: PERSISTENT_VOLUMES, namespace: '', name }, { signal }))?.object;
-}
-
-/** Creation times have whole seconds. */
-function isYoungerThan(object: JsonObject, serverTime: string): boolean {
-  return textAt(object, 'metadata', 'creationTimestamp').slice(0, 19) >= serverTime.slice(0, 19);
 }
 
 function sourceOf(claim: JsonObject, bound: JsonObject | undefined, { mover }: RestoreVolumeWork): VolumeSource | undefined {

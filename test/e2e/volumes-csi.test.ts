@@ -119,6 +119,35 @@ describe('volumes of a driver with snapshots', () => {
     300_000,
   );
 
+  it('are restored onto another storage class with another size, which must be there and large enough', async () => {
+    const name = 'mapped';
+    await fill(name, 'holdfast-csi');
+    const before = await sums(name);
+    await site.done(`backup create ${name} -n ${name} --wait`);
+    await site.place.api.removeNamespaces(name);
+    const restore = (as: string) => `restore create ${name}-${as} --from-backup ${name} --wait`;
+    const impossible = await site.hold(
+      `${restore('not')} --storage-class-mapping holdfast-csi:none --volume-size ${name}/data=1Mi,${name}/other=1Gi`,
+    );
+    expect(impossible.code).toBe(2);
+    for (const problem of [
+      '1Mi is less than the',
+      'the backup has no such claim',
+      'storage class "none" is neither in the cluster nor in this restore',
+    ]) {
+      expect(impossible.stderr).toContain(problem);
+    }
+    expect(await site.place.api.get(`/api/v1/namespaces/${name}`)).toBeUndefined();
+    await site.done(`${restore('again')} --storage-class-mapping holdfast-csi:holdfast-csi-now --volume-size ${name}/data=2Gi`);
+    expect(await site.place.api.get(`/api/v1/namespaces/${name}/persistentvolumeclaims/data`)).toMatchObject({
+      spec: { storageClassName: 'holdfast-csi-now', resources: { requests: { storage: '2Gi' } } },
+      status: { phase: 'Bound' },
+    });
+    await site.shows(name, 'writer', 'test -e /tmp/kept');
+    expect(await sums(name)).toBe(before);
+    await site.place.api.removeNamespaces(name);
+  }, 300_000);
+
   it('are kept as snapshots that outlive their namespace, and claims are made from them: in place and in another namespace', async () => {
     await fill('kept', 'holdfast-csi');
     const before = await sums('kept');

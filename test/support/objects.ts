@@ -1,3 +1,5 @@
+import type { PlainObject } from './raw-api.ts';
+
 /** Manifests for tests, as short as they can be. */
 
 export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): object {
@@ -44,8 +46,8 @@ export function folderVolume({
   readonly claim: string;
   readonly folder: string;
 }): {
-  readonly volume: object;
-  readonly claim: object;
+  readonly volume: PlainObject;
+  readonly claim: PlainObject;
 } {
   const spec = { accessModes: ['ReadWriteOnce'], storageClassName: 'by-hand' };
   return {

@@ -1,50 +1,34 @@
-import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
 import { SCHEMAS } from '../../cli/output/schemas.ts';
 import type { CapturedVolume } from '../../contracts/volume.ts';
-import { connectCluster } from '../../kubernetes/api-cluster.ts';
-import type { Cluster } from '../../kubernetes/port.ts';
-import type { NodePlace } from '../../sandbox/node/node-place.ts';
 import type { CommandResult } from './child-command.ts';
-import { TestPlace } from './place.ts';
-import { until, type PlainObject } from './raw-api.ts';
-import { startTestNode } from './sandbox-env.ts';
+import { NodePlace } from './node-place.ts';
+import type { TestPlace } from './place.ts';
+import type { PlainObject } from './raw-api.ts';
 
-/** A place whose cluster has a node and a storage driver with snapshots, whose S3 location `main` movers reach from pods, and a worker. */
+/** A place whose cluster has a node and a storage driver with snapshots, for workers of the test's own. */
 export class StorageSite {
-  readonly place: TestPlace;
-  readonly node: NodePlace;
-  readonly #cluster: Cluster;
-  readonly #door: Server;
+  readonly #base: NodePlace;
 
-  private constructor(parts: { readonly place: TestPlace; readonly node: NodePlace; readonly cluster: Cluster; readonly door: Server }) {
-    this.place = parts.place;
-    this.node = parts.node;
-    this.#cluster = parts.cluster;
-    this.#door = parts.door;
+  private constructor(base: NodePlace) {
+    this.#base = base;
   }
 
   static async open(): Promise<StorageSite> {
-    const sandbox = await startTestNode({ withStorageDriver: true });
-    const place = await TestPlace.open({ cluster: sandbox, s3: true });
-    const { hostAddress } = sandbox.place;
-    const port = Number(new URL(place.s3?.endpoint ?? '').port);
-    const door = await openDoor(port, hostAddress);
-    await place.addLocation('main', { origin: `http://${hostAddress}:${port}` });
-    const configuration = parse(await readFile(place.configFile, 'utf8')) as object;
-    const movers = { image: 'holdfast/restic:0.18.1', imagePullPolicy: 'Never' };
-    await writeFile(place.configFile, stringify({ ...configuration, movers }));
-    const cluster = await connectCluster({ name: 'test', kubeconfig: sandbox.kubeconfigPath, context: sandbox.context });
-    return new StorageSite({ place, node: sandbox.place, cluster, door });
+    return new StorageSite(await NodePlace.open({ temporal: true, withStorageDriver: true }));
   }
 
-  async close(): Promise<void> {
-    this.#door.close();
-    await this.#cluster.close();
-    await this.place.close();
+  get place(): TestPlace {
+    return this.#base.place;
+  }
+
+  get node(): NodePlace['node']['place'] {
+    return this.#base.node.place;
+  }
+
+  close(): Promise<void> {
+    return this.#base.close();
   }
 
   /** Runs a command that must succeed; what it printed. */
@@ -73,29 +57,20 @@ export class StorageSite {
     });
   }
 
-  /** Runs a script in the only container of a deployment's pod; what it printed. */
-  async sh(namespace: string, deployment: string, script: string): Promise<string> {
-    const [name = ''] = await this.pods(namespace, `app=${deployment}`);
-    const command = ['sh', '-c', script];
-    const { exitCode, stdout, stderr } = await this.#cluster.exec({ namespace, pod: name, container: '', command });
-    if (exitCode !== 0) throw new Error(`${script}: ${exitCode} ${stderr}`);
-    return stdout;
+  /** Runs a script in a deployment's pod; what it printed. */
+  sh(namespace: string, deployment: string, script: string): Promise<string> {
+    return this.#base.sh(namespace, `app=${deployment}`, script);
   }
 
   /** Names of pods. */
   async pods(namespace: string, selector = ''): Promise<readonly string[]> {
-    const pods = await this.#list(`/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`);
+    const pods = await this.#base.list(namespace, 'pods', selector);
     return pods.map((pod) => (pod['metadata'] as { readonly name: string }).name);
   }
 
   /** Waits until a script succeeds there. */
-  async shows(namespace: string, deployment: string, script: string): Promise<void> {
-    const succeeds = () =>
-      this.sh(namespace, deployment, script).then(
-        () => true,
-        () => false,
-      );
-    await until(`${script} in ${namespace}/${deployment}`, succeeds, 120_000);
+  shows(namespace: string, deployment: string, script: string): Promise<void> {
+    return this.#base.holds(namespace, `app=${deployment}`, script);
   }
 
   async volumesOf(backup: string): Promise<readonly CapturedVolume[]> {
@@ -184,19 +159,4 @@ function deploymentOf({ namespace, name, claims, devices = [], script }: PodWith
       },
     },
   };
-}
-
-/** Pods reach the S3 server at the address of the node's link; with this the worker does, too. */
-async function openDoor(port: number, address: string): Promise<Server> {
-  const door = createServer((socket) => {
-    const inner = connect(port, '127.0.0.1');
-    for (const end of [socket, inner]) {
-      end.on('error', () => {
-        for (const one of [socket, inner]) one.destroy();
-      });
-    }
-    socket.pipe(inner).pipe(socket);
-  }).listen(port, address);
-  await once(door, 'listening');
-  return door;
 }
