@@ -119,6 +119,29 @@ describe('volumes of a driver with snapshots', () => {
     300_000,
   );
 
+  it('of block devices are moved and come back, too', async () => {
+    const name = 'device';
+    const size = 16 * 1024 * 1024;
+    const sum = `dd if=/dev/disk bs=1M count=16 2>/dev/null | sha256sum`;
+    const script = `[ "$(dd if=/dev/disk bs=1 count=6 2>/dev/null)" = filled ] || { dd if=/dev/urandom of=/dev/disk bs=1M count=16; printf filled | dd of=/dev/disk conv=notrunc; sync; }
+touch /tmp/ready; while :; do sleep 1; done`;
+    await site.place.api.create(namespace(name));
+    await site.claim(name, 'disk', { volumeMode: 'Block', size: '16Mi' });
+    await site.run({ namespace: name, name: 'writer', claims: [], devices: ['disk'], script });
+    await site.shows(name, 'writer', 'test -e /tmp/ready');
+    const before = await site.sh(name, 'writer', sum);
+    await site.done(`backup create ${name} -n ${name} --wait`);
+    expect(await site.volumesOf(name)).toMatchObject([
+      { claim: 'disk', method: 'data-move', volumeMode: 'Block', data: { kind: 'restic', files: 1, bytes: size } },
+    ]);
+    await site.place.api.removeNamespaces(name);
+    await site.done(`restore create ${name} --from-backup ${name} --wait`);
+    await site.shows(name, 'writer', 'test -e /tmp/ready');
+    expect(await site.sh(name, 'writer', sum)).toBe(before);
+    await nothingIsLeft();
+    await site.place.api.removeNamespaces(name);
+  }, 300_000);
+
   it('are restored onto another storage class with another size, which must be there and large enough', async () => {
     const name = 'mapped';
     await fill(name, 'holdfast-csi');
