@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
 import { upSandbox } from '../../sandbox/control-plane.ts';
+import { loadServerImages, SERVER_IMAGES } from '../../sandbox/node/server-images.ts';
 import { downSandbox, listSandboxes, sandboxStatus, type SandboxStatus } from '../../sandbox/sandbox-status.ts';
+import { sandboxPaths, stateFolder } from '../../sandbox/state-folder.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { withOutput, type OutputOptions } from '../options.ts';
 import { note, printAnswer, type Answer } from '../output/print.ts';
@@ -17,6 +19,7 @@ interface UpOptions extends NameOption, OutputOptions {
   readonly temporal: boolean;
   readonly node: boolean;
   readonly csi: boolean;
+  readonly image: readonly string[];
   readonly installPackages: boolean;
 }
 
@@ -30,6 +33,11 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
     .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
     .option('--node', 'with a node that runs pods: containerd and kubelet; Linux and root only', false)
     .option('--csi', 'with a node, and a storage driver on it that makes snapshots', false)
+    .addOption(
+      new Option('--image <server...>', 'with a node, and images of servers on it, made from what this machine has')
+        .choices(SERVER_IMAGES)
+        .default([]),
+    )
     .option('--install-packages', 'install the Debian packages that the node needs', false)
     .action(async (options: UpOptions) => {
       done(await up(options));
@@ -61,7 +69,7 @@ async function up(options: UpOptions): Promise<ExitCode> {
     const sandbox = await upSandbox({
       name: options.name,
       withTemporal: options.temporal,
-      withNode: options.node || options.csi,
+      withNode: options.node || options.csi || options.image.length > 0,
       withStorageDriver: options.csi,
       installPackages: options.installPackages,
       progress: toolProgress(status),
@@ -69,6 +77,7 @@ async function up(options: UpOptions): Promise<ExitCode> {
     });
     status.clear();
     note(`sandbox "${options.name}" is up after ${duration(performance.now() - started)}`);
+    for (const name of await loadServerImages(sandboxPaths(options.name, stateFolder()), options.image)) note(`pods can run ${name}`);
     if (sandbox.node !== undefined) note(`pods reach this machine's 127.0.0.1 at ${sandbox.node.hostAddress}`);
     printAnswer(options.output, {
       data: sandbox,
