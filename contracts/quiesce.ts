@@ -17,8 +17,11 @@ export interface QuiesceTask {
   /** Seconds that quiescing may take, and after which the pod releases by itself when nobody renews it. */
   readonly timeoutSeconds: number;
   readonly leaseSeconds: number;
-  /** What becomes of the backup when quiescing fails: `fail` ends it, `continue` captures all the same and says so. */
-  readonly onError: 'fail' | 'continue';
+  /**
+   * What becomes of the application's volumes when quiescing fails; those of others are captured in any case. `fail`: they are not captured.
+   * `report`: they are, and the backup is partly failed. `continue`: they are, with a warning.
+   */
+  readonly onError: 'fail' | 'report' | 'continue';
   /** Claims that are consistent while it holds, by name. */
   readonly claims: readonly string[];
   /** Claims whose files are not captured: what they hold is in what the plugin keeps, and a restore brings it back through the application. */

@@ -28,7 +28,7 @@ export function choiceOf(object: JsonObject): string {
 /** What is common to the tasks of all plugins, from the first of the objects that says it. `BadInput` when it cannot be read. */
 export function taskLimits(
   objects: readonly JsonObject[],
-  defaults: { readonly timeoutSeconds?: number } = {},
+  defaults: { readonly timeoutSeconds?: number; readonly onError?: QuiesceTask['onError'] } = {},
 ): Pick<QuiesceTask, 'timeoutSeconds' | 'leaseSeconds' | 'onError'> {
   const first = (name: string) => objects.find((object) => annotation(object, name) !== '');
   const seconds = (name: string, otherwise: number) => {
@@ -39,7 +39,7 @@ export function taskLimits(
   const leaseOf = first(LEASE);
   if (leaseOf && leaseSeconds < SHORTEST_LEASE_S) throw wrongAnnotation(leaseOf, LEASE, `is shorter than ${SHORTEST_LEASE_S} s`);
   const onErrorOf = first(ON_ERROR);
-  const onError = onErrorOf ? oneOf(onErrorOf, ON_ERROR, ['fail', 'continue'] as const) : 'fail';
+  const onError = onErrorOf ? oneOf(onErrorOf, ON_ERROR, ['report', 'fail', 'continue'] as const) : (defaults.onError ?? 'report');
   return { timeoutSeconds: seconds(TIMEOUT, defaults.timeoutSeconds ?? DEFAULT_TIMEOUT_S), leaseSeconds, onError };
 }
 

@@ -43,7 +43,8 @@ function planPod(namespace: string, pod: JsonObject, hooks: Readonly<Record<Hook
     namespace,
     application: nameOf(pod),
     settings: { pod: nameOf(pod), container: '', pre: hooks.pre.map(plain), post: hooks.post.map(plain) },
-    ...taskLimits([pod], { timeoutSeconds: total('pre') + total('post') + 30 }),
+    // As in Velero: what could not be prepared is not captured.
+    ...taskLimits([pod], { timeoutSeconds: total('pre') + total('post') + 30, onError: 'fail' }),
     claims: claimsOf(containersOf(pod).flatMap((container) => claimMounts(pod, container))),
     guarantee: oneOf(pod, GUARANTEE, ['none', 'crash', 'file-system', 'application']),
   };

@@ -74,10 +74,11 @@ export class VolumeCapture {
 
   /** Cuts a snapshot of every volume that is captured from one. From here on they may be written to. */
   async cut(): Promise<void> {
+    this.#loseRefused();
     const volumes = this.#of(VolumeMethod.CsiSnapshot, VolumeMethod.DataMove);
     if (volumes.length === 0) return;
     await this.#ledger.during('snapshot volumes', async () => {
-      await inParallel(this.#plan?.groups ?? [], SNAPSHOT_WIDTH, (group) => this.#cutGroup(group));
+      await inParallel(this.#wholeGroups(volumes), SNAPSHOT_WIDTH, (group) => this.#cutGroup(group));
       const alone = volumes.filter((volume) => !this.#cutTogether.has(nameOf(volume)));
       await inParallel(alone, SNAPSHOT_WIDTH, async (volume) => {
         const cut = await orIssue(
@@ -87,6 +88,20 @@ export class VolumeCapture {
         if (isIssue(cut)) this.#lose(volume, cut);
       });
     });
+  }
+
+  /** Volumes of applications that could not be quiesced and must not be captured without. */
+  #loseRefused(): void {
+    for (const volume of this.#of(VolumeMethod.CsiSnapshot, VolumeMethod.DataMove, VolumeMethod.FileSystem)) {
+      const refuser = this.#quiescence.refuserOf(volume.namespace, volume.claim);
+      if (refuser) this.#lose(volume, notCaptured(volume, `${refuser.plugin} of ${refuser.application} could not quiesce it`));
+    }
+  }
+
+  /** The groups of which every volume is to be cut. */
+  #wholeGroups(volumes: readonly PlannedVolume[]): readonly VolumeGroup[] {
+    const left = new Set(volumes.map(nameOf));
+    return (this.#plan?.groups ?? []).filter(({ namespace, claims }) => claims.every((claim) => left.has(nameOf({ namespace, claim }))));
   }
 
   /** Where it cannot be, its volumes are cut one by one. */

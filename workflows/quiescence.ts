@@ -2,6 +2,7 @@ import { CancellationScope, isCancellation, proxyActivities, workflowInfo } from
 import type { CapturedApplication } from '../contracts/application.ts';
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { BackupSizes } from '../contracts/manifest.ts';
+import type { Issue } from '../contracts/outcome.ts';
 import type { KeptStream, PutBack, QuiesceActivities, QuiesceResult, QuiesceState, QuiesceTask } from '../contracts/quiesce.ts';
 import * as policy from './activity-options.ts';
 import { causeOf, isIssue, orIssue, type RunLedger } from './run-ledger.ts';
@@ -15,6 +16,8 @@ interface Held {
   state?: QuiesceState;
   /** ISO-8601; absent until then. */
   releasedAt?: string;
+  /** It could not be quiesced, and is not to be captured then. */
+  isRefused?: boolean;
   /** Its guarantee holds for what was captured. */
   isConsistent: boolean;
   readonly putBack: PutBack[];
@@ -61,6 +64,11 @@ export class Quiescence {
     return this.#held.find(({ task, isConsistent }) => isConsistent && task.namespace === namespace && task.claims.includes(claim));
   }
 
+  /** The application that could not be quiesced, and because of which a claim is not captured; undefined for all others. */
+  refuserOf(namespace: string, claim: string): QuiesceTask | undefined {
+    return this.#held.find(({ task, isRefused }) => isRefused && task.namespace === namespace && task.claims.includes(claim))?.task;
+  }
+
   /** What keeps the content of a claim in place of its files; undefined when nothing does. */
   keeperOf(namespace: string, claim: string): QuiesceTask | undefined {
     const keeper = this.#held.find(({ task: { replaces = [], ...task }, isConsistent }) => {
@@ -89,14 +97,11 @@ export class Quiescence {
       held.state = result.state;
       held.isConsistent = !result.isBroken;
     } catch (error) {
-      if (isCancellation(error) || task.onError === 'fail') throw error;
-      this.#ledger.warn([
-        {
-          code: 'NotQuiesced',
-          message: `${nameOf(task)} is captured without being quiesced: ${causeOf(error)}`,
-          advice: 'see docs/plugins.md',
-        },
-      ]);
+      if (isCancellation(error)) throw error;
+      const issue = notQuiesced(task, causeOf(error));
+      if (task.onError === 'continue') this.#ledger.warn([issue]);
+      else this.#ledger.fail([issue]);
+      held.isRefused = task.onError === 'fail';
       this.#missReplaced(task);
     }
   }
@@ -174,6 +179,11 @@ export class Quiescence {
   #taskOf(task: QuiesceTask) {
     return { backup: this.#input, runId: workflowInfo().runId, task };
   }
+}
+
+function notQuiesced(task: QuiesceTask, cause: string): Issue {
+  const what = task.onError === 'fail' ? 'is not captured, because it could not be quiesced' : 'is captured without being quiesced';
+  return { code: 'NotQuiesced', message: `${nameOf(task)} ${what}: ${cause}`, advice: 'see docs/plugins.md' };
 }
 
 function nameOf({ plugin, namespace, application }: QuiesceTask): string {

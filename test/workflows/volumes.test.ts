@@ -274,16 +274,52 @@ describe('a backup with volumes', () => {
     expect([most, together]).toEqual([1, 2]);
   });
 
-  it('releases what it has quiesced, and what it was quiescing, when that fails', async () => {
+  it('captures everything but the application that cannot be quiesced, and releases what it was quiescing', async () => {
     const { told, run } = world(
-      { volumes: [planned('logs', 'file-system')], quiesce: [task('db'), task('bad')] },
+      {
+        volumes: [
+          planned('logs', 'file-system'),
+          planned('data-bad', 'file-system'),
+          planned('more-bad', 'data-move'),
+          planned('data-db', 'data-move'),
+        ],
+        quiesce: [task('bad', { claims: ['data-bad', 'more-bad'] }), task('db')],
+        groups: [{ namespace: 'a', claims: ['more-bad', 'data-db'], snapshotClass: 'g' }],
+      },
       {
         quiesceApplication: ({ task: of }) =>
           of.application === 'bad' ? Promise.reject(new HoldfastError('Conflict', 'will not')) : Promise.resolve(quiesced(of)),
       },
     );
-    await expect(run()).rejects.toMatchObject({ cause: { message: 'will not' } });
-    expect(told).toEqual(['release bad unquiesced', 'release db', 'tidy']);
+    const result = await run();
+    expect(result).toMatchObject({ phase: 'PartiallyFailed', sequence: 7 });
+    expect(result.errors.map(({ message }) => message)).toEqual([
+      'fake of a/bad is not captured, because it could not be quiesced: will not',
+      'volume of claim a/data-bad: fake of bad could not quiesce it',
+      'volume of claim a/more-bad: fake of bad could not quiesce it',
+    ]);
+    expect(result.volumes?.map(({ claim, data }) => [claim, data !== undefined])).toEqual([
+      ['logs', true],
+      ['data-bad', false],
+      ['more-bad', false],
+      ['data-db', true],
+    ]);
+    expect(told).toContain('release bad unquiesced');
+    expect(told).toContain('snapshot data-db');
+    expect(told.join()).not.toMatch(/(snapshot|move) (data|more)-bad/);
+  });
+
+  it('captures what cannot be quiesced, and is partly failed then, where nothing else is said', async () => {
+    const { run } = world(
+      { volumes: [planned('data-bad', 'file-system')], quiesce: [task('bad', { onError: 'report' })] },
+      { quiesceApplication: () => Promise.reject(new HoldfastError('Conflict', 'will not')) },
+    );
+    const result = await run();
+    expect(result).toMatchObject({
+      phase: 'PartiallyFailed',
+      errors: [{ code: 'NotQuiesced', message: 'fake of a/bad is captured without being quiesced: will not' }],
+    });
+    expect(result.volumes?.[0]).toMatchObject({ consistency: 'none', data: { kind: 'restic' } });
   });
 
   it('captures all the same where the application allows it, and promises nothing then', async () => {
