@@ -59,8 +59,13 @@ export function condemnedNumberOf(key: string): number | undefined {
   return digits === undefined || digits === '00000000' ? undefined : Number(digits);
 }
 
+/** The restic repository of a cluster. */
+export function volumesPrefix(clusterUid: string): string {
+  return `${VOLUMES}${clusterUid}/`;
+}
+
 export function volumeSnapshotKey(clusterUid: string, snapshot: string): string {
-  return `${VOLUMES}${clusterUid}/snapshots/${snapshot}`;
+  return `${volumesPrefix(clusterUid)}snapshots/${snapshot}`;
 }
 
 /** The 64 hexadecimal digits at the end of the key of an index, pack or record; undefined for foreign objects. */

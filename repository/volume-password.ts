@@ -1,10 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { CallOptions } from '../storage/object-store.ts';
 import { isFailure } from './failures.ts';
+import type { KeyMaterial } from './key-material.ts';
+import { recordKey } from './layout.ts';
+import { recordName } from './records.ts';
 import type { Repository } from './repository.ts';
 
 /** Kind of record under which the passwords of the restic repositories are kept, by the cluster's uid. */
 const VOLUME_PASSWORDS = 'volume-password';
+
+/** Where the password of a cluster is stored: without it the data of its volumes cannot be opened. */
+export function volumePasswordKey(keys: KeyMaterial, clusterUid: string): string {
+  return recordKey(recordName(keys, VOLUME_PASSWORDS, clusterUid));
+}
 
 export interface VolumePassword {
   readonly password: string;

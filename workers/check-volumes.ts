@@ -2,7 +2,7 @@ import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { CapturedVolume } from '../contracts/volume.ts';
 import type { StoredBackup } from '../repository/chain-entries.ts';
 import type { BackupHealth, CheckReport, Finding } from '../repository/check/report.ts';
-import { VOLUMES, volumeSnapshotKey } from '../repository/layout.ts';
+import { VOLUMES, volumesPrefix, volumeSnapshotKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { CheckRequest } from './check-with-witness.ts';
 import type { OpenArchive } from './collect-volumes.ts';
@@ -60,7 +60,7 @@ async function readAll(clusters: readonly string[], open: OpenArchive, request: 
         severity: isDamage ? 'data' : 'spare',
         code: isDamage ? 'VolumeDataDamaged' : 'VolumesNotRead',
         message: `volumes of cluster ${cluster}: ${error.message}`,
-        key: `${VOLUMES}${cluster}/`,
+        key: volumesPrefix(cluster),
         ...(error.advice === '' ? {} : { advice: error.advice }),
       });
     }

@@ -4,7 +4,7 @@ import { announceSnapshots } from '../repository/gc/announce-snapshots.ts';
 import type { GcOptions } from '../repository/gc/report.ts';
 import type { VolumesGcReport } from '../repository/gc/volume-report.ts';
 import { surveyVolumes, type SurveyedSnapshot, type SurveyedVolumes } from '../repository/gc/volume-survey.ts';
-import { VOLUMES } from '../repository/layout.ts';
+import { volumesPrefix } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { sweepHiddenVersions } from './sweep-hidden-versions.ts';
 
@@ -66,7 +66,7 @@ async function collect({ repository, open, volumes }: Work, options: CollectVolu
   const { serverTime: at, objectLock } = await parts.store.facts(options);
   const ids = forgotten.map(({ snapshot }) => snapshot);
   const going = new Set(await announceSnapshots(parts, { cluster, snapshots: ids, at }, options));
-  const prefix = `${VOLUMES}${cluster}/`;
+  const prefix = volumesPrefix(cluster);
   const call = {
     signal: options.signal,
     patienceMs: options.patienceMs,

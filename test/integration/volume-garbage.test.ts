@@ -17,6 +17,9 @@ import { collect } from '../support/collect.ts';
 import { treeOf } from '../support/file-tree.ts';
 import { startTestS3 } from '../support/sandbox-env.ts';
 import { VolumeLocation } from '../support/volume-location.ts';
+import { extendLocks } from '../../repository/gc/extend-locks.ts';
+import { readVolumePassword, volumePasswordKey } from '../../repository/volume-password.ts';
+import { listKeys } from '../../repository/list-keys.ts';
 
 const MB = 1_000_000;
 const HOUR = 3_600_000;
@@ -235,3 +238,41 @@ it('a snapshot of a volume that the store has locked stays, and the collection s
     await at.dispose();
   }
 }, 120_000);
+
+it('volumes are locked with the backup that needs them: nobody can delete their data, and backups and collections go on', async () => {
+  ahead = 0;
+  const at = await inBucket();
+  const { repository, identity } = await newRepository(at.place);
+  const volumes = await VolumeLocation.open(repository, at.reach);
+  const files = () => listKeys(at.place, 'volumes/cluster-1/', {});
+  try {
+    volumes.change(MB);
+    await volumes.backUp('locked');
+    const until = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000).toISOString();
+    await extendLocks(repository, await repository.findBackup('locked'), { until });
+    const password = volumePasswordKey(repository.parts.keys, 'cluster-1');
+    const locked = [...(await files()), password];
+    expect(await readVolumePassword(repository, 'cluster-1')).toBe(volumes.access.password);
+    expect(locked.map((key) => key.split('/')[2])).toEqual(expect.arrayContaining(['config', 'data', 'index', 'keys', 'snapshots']));
+    for (const key of locked) await expect(at.place.delete(key)).rejects.toMatchObject({ type: 'Locked' });
+
+    volumes.change(MB);
+    const { snapshot } = await volumes.backUp('later');
+    const later = (await files()).filter((key) => !locked.includes(key));
+    expect(later).toContain(`volumes/cluster-1/snapshots/${snapshot}`);
+    await repository.deleteBackups(['later']);
+    ahead = 73 * HOUR;
+    const report = await collectLocation(await quickOpen(at.place, identity), () => Promise.resolve(volumes.archive), GRACE);
+    expect(report.volumes).toMatchObject([{ needed: 1, forgotten: [{ backup: 'later' }] }]);
+    expect(await volumes.snapshots()).toEqual(['locked']);
+    await volumes.archive.check({ signal: new AbortController().signal, readPercent: 100 });
+
+    volumes.change(MB);
+    const lost = await volumes.backUp('lost');
+    await at.place.delete(`volumes/cluster-1/snapshots/${lost.snapshot}`);
+    await expect(extendLocks(repository, await repository.findBackup('lost'), { until })).rejects.toMatchObject({ type: 'Damaged' });
+  } finally {
+    volumes.close();
+    await at.dispose();
+  }
+}, 180_000);
