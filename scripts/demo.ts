@@ -59,7 +59,7 @@ async function tell(story: Story, place: DemoPlace): Promise<void> {
     return result;
   };
   await step(`Start a Kubernetes control plane ${flags.node ? 'and a node ' : ''}on this machine`, async () => {
-    const node = flags.node ? ['--node', '--install-packages'] : [];
+    const node = flags.node ? ['--node', '--no-csi', '--install-packages'] : [];
     await holdfast.run('sandbox', 'up', '--name', place.sandbox, '--no-temporal', ...node);
     // Built here, where it can be seen, and not in the worker when the first volume is captured.
     await resolveTools(['restic'], {

@@ -31,8 +31,8 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
   withOutput(named(sandbox.command('up')))
     .description('start it; tools that are not here yet are found, downloaded or built')
     .addOption(new Option('--no-temporal', 'without a Temporal server of its own'))
-    .option('--node', 'with a node that runs pods: containerd and kubelet; Linux and root only', false)
-    .option('--csi', 'with a node, and a storage driver on it that makes snapshots', false)
+    .option('--node', 'with a node that runs pods, and a storage driver that makes snapshots; Linux and root only', false)
+    .option('--no-csi', 'with --node: without the storage driver')
     .addOption(
       new Option('--image <server...>', 'with a node, and images of servers on it, made from what this machine has')
         .choices(SERVER_IMAGES)
@@ -58,6 +58,7 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
 }
 
 async function up(options: UpOptions): Promise<ExitCode> {
+  const withNode = options.node || options.image.length > 0;
   const status = new StatusLine();
   const started = performance.now();
   const stop = new AbortController();
@@ -69,8 +70,8 @@ async function up(options: UpOptions): Promise<ExitCode> {
     const sandbox = await upSandbox({
       name: options.name,
       withTemporal: options.temporal,
-      withNode: options.node || options.csi || options.image.length > 0,
-      withStorageDriver: options.csi,
+      withNode,
+      withStorageDriver: withNode && options.csi,
       installPackages: options.installPackages,
       progress: toolProgress(status),
       signal: stop.signal,
