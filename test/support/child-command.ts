@@ -12,6 +12,17 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+interface EndedCommand {
+  readonly words: readonly string[];
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Read by the test environment (environment.js), which empties it before each test. */
+function endedCommands(): EndedCommand[] {
+  return ((globalThis as { endedCommands?: EndedCommand[] }).endedCommands ??= []);
+}
+
 /** A holdfast process of its own; what it prints is kept. */
 export class ChildCommand {
   readonly child: ChildProcess;
@@ -31,7 +42,9 @@ export class ChildCommand {
     this.ended = new Promise((resolve, reject) => {
       this.child.once('error', reject);
       this.child.once('close', (code, signal) => {
-        resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 143), stdout: this.stdout, stderr: this.stderr });
+        const result = { code: code ?? (signal === 'SIGKILL' ? 137 : 143), stdout: this.stdout, stderr: this.stderr };
+        endedCommands().push({ words: args, code: result.code, text: `${this.stdout}${this.stderr}` });
+        resolve(result);
       });
     });
   }
