@@ -19,7 +19,7 @@ export const capturedApplication = z.object({
     settings: ofPlugin,
     timeoutSeconds: seconds,
     leaseSeconds: seconds,
-    onError: z.enum(['fail', 'continue']),
+    onError: z.enum(['report', 'fail', 'continue']),
     claims: texts,
     replaces: texts.exactOptional(),
     workload: z.object({ kind: text, name: text }).exactOptional(),

@@ -12,7 +12,7 @@ export const CapturedApplication = z.object({
     settings: z.record(z.string(), z.unknown()),
     timeoutSeconds: z.number(),
     leaseSeconds: z.number(),
-    onError: z.enum(['fail', 'continue']),
+    onError: z.enum(['report', 'fail', 'continue']),
     claims: z.array(z.string()),
     replaces: z.array(z.string()).optional(),
     workload: z.object({ kind: z.string(), name: z.string() }).optional(),
