@@ -31,22 +31,32 @@ export async function assertNothingCollected(
   const listDamaged = index.problems.find(({ code }) => code === 'CondemnedListDamaged');
   if (listDamaged) throw new HoldfastError('Damaged', listDamaged.message, { advice: listDamaged.advice ?? '' });
 
-  const unsafe = (ids: Iterable<string>): number => [...ids].filter((id) => !index.isSafe(Buffer.from(id, 'hex'))).length;
-  const assertSafe = async (ids: ReadonlySet<string>): Promise<void> => {
+  const count = await countCollected(parts, manifest, options);
+  if (count === 0) return;
+  throw new HoldfastError(
+    'Conflict',
+    `${url}: garbage collection has taken ${count} of the segments that backup ${manifest.name} was going to share with older ones`,
+    { advice: 'nothing was committed: run the backup again, and give garbage collection a longer grace than a backup takes' },
+  );
+}
+
+/** How many segments of a backup are in no pack but such as a collection has taken, or has begun to take, as of the last `refresh`. */
+export async function countCollected(
+  parts: Omit<GuardParts, 'url'>,
+  { parts: catalogues }: Pick<BackupManifest, 'parts'>,
+  options: CallOptions,
+): Promise<number> {
+  const unsafe = (ids: Iterable<string>): number => [...ids].filter((id) => !parts.index.isSafe(Buffer.from(id, 'hex'))).length;
+  const count = async (ids: ReadonlySet<string>): Promise<number> => {
     // A listing that was under way while indexes were merged may have missed both the old and the new one: once more.
     if (unsafe(ids) > 0) await parts.refresh();
-    const count = unsafe(ids);
-    if (count === 0) return;
-    throw new HoldfastError(
-      'Conflict',
-      `${url}: garbage collection has taken ${count} of the segments that backup ${manifest.name} was going to share with older ones`,
-      { advice: 'nothing was committed: run the backup again, and give garbage collection a longer grace than a backup takes' },
-    );
+    return unsafe(ids);
   };
-  const needed = new Set(manifest.parts);
-  await assertSafe(needed);
-  for await (const { segments } of readCatalogues(parts, manifest.parts, options)) for (const id of segments) needed.add(id);
-  await assertSafe(needed);
+  const needed = new Set(catalogues);
+  const lost = await count(needed);
+  if (lost > 0) return lost;
+  for await (const { segments } of readCatalogues(parts, catalogues, options)) for (const id of segments) needed.add(id);
+  return count(needed);
 }
 
 /** Of a backup that took longer than the grace, a collection may have taken the volumes that it captured first. */

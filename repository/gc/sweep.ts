@@ -1,6 +1,9 @@
 import pLimit from 'p-limit';
+import type { BackupManifest } from '../../contracts/manifest.ts';
+import type { CallOptions } from '../../storage/object-store.ts';
 import { condemnedKey, manifestKey, packKey } from '../layout.ts';
 import { sameVerdicts, writeList, type CondemnedList } from '../condemned-lists.ts';
+import { countCollected } from '../commit-guard.ts';
 import { isFailure } from '../failures.ts';
 import type { RepositoryParts } from '../repository.ts';
 import { Changed } from './changed.ts';
@@ -82,17 +85,28 @@ async function enter({ parts, survey }: SweepWork, list: CondemnedList, options:
   const last = survey.entries.at(-1)?.sequence ?? 0;
   const packs = [...list.doomed].map((packId) => survey.inventory.packs.get(packId)?.sizeBytes ?? 0);
   const bytes = packs.reduce((sum, size) => sum + size, 0);
-  const { sequence } = await parts.chain.append(options, (entries) => {
+  const { sequence } = await parts.chain.append(options, async (entries) => {
     for (const { sequence, hash, content } of entries) {
       if (sequence <= last) continue;
       if (!('manifest' in content)) throw new Changed('the chain has grown by something damaged');
       if (content.manifest.type === 'collection' && content.manifest.list === list.number) return { done: { sequence, hash } };
       if (content.manifest.type === 'collection') throw new Changed('another garbage collection runs at the same time');
-      if (content.manifest.type === 'backup') throw new Changed('backups are committed all the time');
+      if (content.manifest.type === 'backup') await assertSpared(parts, content.manifest, options);
     }
     return { append: { formatVersion: 1, type: 'collection', at: survey.now, list: list.number, packs: packs.length, bytes } };
   });
   return (await parts.store.stat(manifestKey(sequence), options))?.sizeBytes ?? 0;
+}
+
+/**
+ * A backup that was committed after the survey may rely on a pack that was condemned then and is doomed now. Looked at one by one, backups that are
+ * committed all the time do not keep a long collection from ever coming to its end.
+ */
+async function assertSpared({ index, reader }: RepositoryParts, manifest: BackupManifest, options: CallOptions): Promise<void> {
+  const refresh = (): Promise<void> => index.refresh(options);
+  await refresh();
+  if ((await countCollected({ index, reader, refresh }, manifest, options)) === 0) return;
+  throw new Changed(`backup ${manifest.name} was committed meanwhile and needs what was to go`);
 }
 
 /** An index that is locked cannot give way: a new one beside it would only add to it. */

@@ -347,8 +347,25 @@ describe('a backup that runs meanwhile', () => {
   });
 });
 
-/** A store that has `at` awaited before each call. */
-function interposed(place: TimedStore, at: () => Promise<void>): TimedStore {
+it('comes to its end while backups are committed all the time', async () => {
+  const place = await twoBackups();
+  await (await open(place)).deleteBackups(['b']);
+  await gc(await open(place));
+  place.pass(73 * HOUR);
+  let backups = 0;
+  // Whenever it has asked for the time, with which each attempt begins, and has read the chain.
+  const stepping = interposed(place, async (method, key) => {
+    if (method === 'list' && key === '') await backUpSeeds(await open(place), `c${String(backups)}`, [1, 20 + backups++]);
+  });
+  const swept = await gc(await quickOpen(stepping, identity, place));
+  expect(bytesOf(swept, 'deleted')).toBeGreaterThan(0);
+  expect(backups).toBeGreaterThan(0);
+  const reader = await open(place);
+  for (let number = 0; number < backups; number++) expect(await restoreSeeds(reader, `c${String(number)}`)).toEqual([1, 20 + number]);
+});
+
+/** A store that has `at` awaited before each call, with the method and its first argument. */
+function interposed(place: TimedStore, at: (method: string, key: unknown) => Promise<void>): TimedStore {
   return new Proxy(place, {
     get(target, name: keyof TimedStore) {
       const value: unknown = Reflect.get(target, name, target);
@@ -356,13 +373,13 @@ function interposed(place: TimedStore, at: () => Promise<void>): TimedStore {
       const method = value.bind(target) as (...given: unknown[]) => unknown;
       if (name === 'list') {
         return async function* (...given: unknown[]) {
-          await at();
+          await at(name, given[0]);
           yield* method(...given) as AsyncGenerator;
         };
       }
       if (!['create', 'read', 'stat', 'delete', 'facts'].includes(name)) return method;
       return async (...given: unknown[]) => {
-        await at();
+        await at(name, given[0]);
         return method(...given);
       };
     },
