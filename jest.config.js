@@ -22,7 +22,9 @@ export default {
   projects: [
     project(
       'unit',
-      ['{cli,domain,kubernetes,movers,plugins,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts'],
+      [
+        '{cli,domain,etcd,git,helm,kubernetes,movers,plugins,repository,sandbox,scripts,storage,support,activities,workers,damage}/**/*.test.ts',
+      ],
       SERVERS,
     ),
     project('workflow', ['{bundle,replay,workflows}/**/*.test.ts'], SERVERS),

@@ -1,6 +1,10 @@
-import type { AfterBackup } from '../contracts/activities.ts';
+import type { EtcdAccess } from '../contracts/etcd.ts';
+import type { AfterBackup } from '../contracts/protection.ts';
+import type { Etcd } from '../etcd/port.ts';
+import type { Charts } from '../helm/port.ts';
+import type { GitRemote } from '../git/port.ts';
 import type { Cluster } from '../kubernetes/port.ts';
-import type { Mover, VolumeRepository } from '../movers/port.ts';
+import type { Mover, NodeFiles, VolumeRepository } from '../movers/port.ts';
 import type { Plugins } from '../plugins/plugin.ts';
 import type { CheckReport, OnProgress } from '../repository/check/report.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -27,10 +31,18 @@ export interface ActivityDependencies {
   checkLocation(location: string, request: CheckLocationRequest): Promise<CheckReport>;
   /** What brings applications into a consistent state. */
   plugins(): Promise<Plugins>;
+  /** Helm's release records, the charts in them, and where charts are pushed to. */
+  charts(): Promise<Charts>;
   /** What copies the data of that cluster's volumes. */
   mover(cluster: string): Promise<Mover>;
+  /** What reads files of that cluster's nodes. */
+  nodeFiles(cluster: string): Promise<NodeFiles>;
   /** Where the volumes of the cluster with that uid are kept in the location of that name; made when there is none. */
   volumeRepository(location: string, clusterUid: string, signal: AbortSignal): Promise<VolumeRepository>;
+  /** The etcd of that cluster, as the request says, otherwise as the configuration does. Whoever asks closes it. */
+  etcd(cluster: string, access?: EtcdAccess): Promise<Etcd>;
+  /** The Git remote of that name. `NotFound` when the configuration of this worker does not name it. */
+  gitRemote(name: string): Promise<GitRemote>;
   /** What is to be done in the location of that name after each backup. */
   afterBackup(location: string): Promise<AfterBackup>;
 }

@@ -1,6 +1,9 @@
 import type { HoldfastActivities } from '../contracts/activities.ts';
 import { backupActivities } from './backup-activities.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { etcdActivities } from './etcd-activities.ts';
+import { helmActivities } from './helm-activities.ts';
+import { gitActivities } from './git-activities.ts';
 import { hookActivities } from './hook-activities.ts';
 import { pauseActivities } from './pause-activities.ts';
 import { quiesceActivities } from './quiesce-activities.ts';
@@ -17,6 +20,9 @@ export function createActivities(dependencies: ActivityDependencies): HoldfastAc
     ...quiesceActivities(dependencies),
     ...pauseActivities(dependencies),
     ...hookActivities(dependencies),
+    ...gitActivities(dependencies),
+    ...helmActivities(dependencies),
+    ...etcdActivities(dependencies),
     ...upkeepActivities(dependencies),
   };
 }

@@ -13,17 +13,26 @@ const COMMANDS: Readonly<Record<string, (program: Command, done: (code: ExitCode
   volume: async (program, done) => {
     (await import('./commands/volume.ts')).volumeCommand(program, done);
   },
+  etcd: async (program, done) => {
+    (await import('./commands/etcd.ts')).etcdCommand(program, done);
+  },
   location: async (program, done) => {
     (await import('./commands/location.ts')).locationCommand(program, done);
   },
   repository: async (program, done) => {
     (await import('./commands/repository.ts')).repositoryCommand(program, done);
   },
+  git: async (program, done) => {
+    (await import('./commands/git.ts')).gitCommand(program, done);
+  },
   schedule: async (program, done) => {
     (await import('./commands/schedule.ts')).scheduleCommand(program, done);
   },
   coverage: async (program, done) => {
     (await import('./commands/coverage.ts')).coverageCommand(program, done);
+  },
+  helm: async (program, done) => {
+    (await import('./commands/helm.ts')).helmCommand(program, done);
   },
   keys: async (program) => {
     (await import('./commands/keys.ts')).keysCommand(program);

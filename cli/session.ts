@@ -19,6 +19,8 @@ export interface Session {
 export interface NamedCluster {
   readonly name: string;
   readonly access: KubeconfigContext;
+  /** No other process can reach it, so that this one does its work. */
+  readonly isOnlyHere?: boolean;
 }
 
 async function openSession(cluster?: NamedCluster): Promise<Session> {

@@ -1,9 +1,13 @@
 import type { CapturedApplication, RecoveredApplication } from './application.ts';
 import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
 import type { CopyActivities } from './copy.ts';
+import type { EtcdActivities } from './etcd-backup.ts';
+import type { HelmActivities } from './helm.ts';
+import type { GitActivities } from './git.ts';
 import type { HookCounts, HookTarget } from './hook.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine } from './outcome.ts';
+import type { AfterBackup } from './protection.ts';
 import type { QuiesceActivities, QuiesceState, QuiesceTask } from './quiesce.ts';
 import type { ResourceType } from './resource.ts';
 import type { RestoreProjectInput, RestoreProjectResult, ActionCounts, VerificationReport } from './restore.ts';
@@ -44,13 +48,6 @@ export interface CapturePlan {
 export interface BackupPlan extends CapturePlan {
   /** What the location's settings ask for once the backup is committed; absent in plans made before there was anything to ask for. */
   readonly afterwards?: AfterBackup;
-}
-
-export interface AfterBackup {
-  /** Days for which everything that the backup needs is locked against deletion; 0 for no locks. */
-  readonly lockDays: number;
-  /** Locations that get a copy. */
-  readonly copyTo: readonly string[];
 }
 
 export interface LockBackupInput {
@@ -380,4 +377,7 @@ export type HoldfastActivities = BackupActivities &
   VolumeActivities &
   QuiesceActivities &
   CopyActivities &
+  GitActivities &
+  HelmActivities &
+  EtcdActivities &
   ScheduleActivities;

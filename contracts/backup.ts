@@ -1,4 +1,8 @@
 import type { CapturedApplication } from './application.ts';
+import type { ClusterStateRequest } from './cluster-state.ts';
+import type { CapturedEtcd } from './etcd.ts';
+import type { GitSynced } from './git.ts';
+import type { CapturedRelease } from './helm.ts';
 import type { HookRule } from './hook.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
 import type { Issue, LogLine, RunPhase, StepTiming } from './outcome.ts';
@@ -6,7 +10,7 @@ import type { Selection } from './selection.ts';
 import type { CapturedVolume, VolumeRequest, VolumesProgress } from './volume.ts';
 
 /** Input of the workflow `backupProject`. Names only: credentials and keys are found by the worker. */
-export interface BackupProjectInput {
+export interface BackupProjectInput extends ClusterStateRequest {
   readonly name: string;
   /** The cluster's name, as the worker's registry knows it. */
   readonly cluster: string;
@@ -45,6 +49,12 @@ export interface BackupProjectResult {
   readonly volumes?: readonly CapturedVolume[];
   /** One for each application that a plugin treated; absent when none was. */
   readonly applications?: readonly CapturedApplication[];
+  /** Absent when etcd was not asked for. */
+  readonly etcd?: CapturedEtcd;
+  /** One for each Helm release; absent when charts were not asked for. */
+  readonly releases?: readonly CapturedRelease[];
+  /** One for each Git remote that was brought up to date; absent when none was asked for. */
+  readonly git?: readonly GitSynced[];
 }
 
 /** Answer of the query `progress` of a backup. */

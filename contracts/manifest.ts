@@ -1,4 +1,6 @@
 import type { CapturedApplication } from './application.ts';
+import type { CapturedEtcd } from './etcd.ts';
+import type { CapturedRelease } from './helm.ts';
 import type { Issue, LogLine, StepTiming } from './outcome.ts';
 import type { ResourceType } from './resource.ts';
 import type { Selection } from './selection.ts';
@@ -120,6 +122,10 @@ export interface BackupManifest {
   readonly volumes?: readonly CapturedVolume[];
   /** One for each application that a plugin treated; absent when none was. */
   readonly applications?: readonly CapturedApplication[];
+  /** Absent when the backup did not look at etcd. */
+  readonly etcd?: CapturedEtcd;
+  /** One for each release; absent when charts were not exported. */
+  readonly releases?: readonly CapturedRelease[];
 }
 
 /** An entry of the chain that says that recovery points were removed on purpose. */

@@ -1,4 +1,5 @@
 import type { BackupProjectResult } from './backup.ts';
+import type { ClusterStateRequest } from './cluster-state.ts';
 import type { HookRule } from './hook.ts';
 import type { Issue, RunPhase, StepTiming } from './outcome.ts';
 import type { RetentionPolicy } from './retention.ts';
@@ -20,7 +21,7 @@ export interface RunScheduleInput {
   readonly rpoSeconds?: number;
 }
 
-export interface ScheduledBackup {
+export interface ScheduledBackup extends ClusterStateRequest {
   readonly type: 'backup';
   readonly selection: Selection;
   readonly labels: Readonly<Record<string, string>>;

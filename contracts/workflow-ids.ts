@@ -12,6 +12,16 @@ export function copyWorkflowId(from: string, to: string): string {
   return `copy/${from}/${to}`;
 }
 
+/** One sync at a time of a cluster to a Git remote. */
+export function gitSyncWorkflowId(cluster: string, remote: string): string {
+  return `git/${cluster}/${remote}`;
+}
+
+/** One import at a time of a commit into a location. */
+export function gitImportWorkflowId(location: string, remote: string, commit: string): string {
+  return `git-import/${location}/${remote}/${commit}`;
+}
+
 const SCHEDULE = 'schedule/';
 
 /** The id of a schedule; the runs that it starts add to it. */

@@ -5,7 +5,7 @@ import type { ObjectRef, ResourceType } from '../contracts/resource.ts';
 import { textAt } from '../domain/resource/fields.ts';
 import type { Cluster } from '../kubernetes/port.ts';
 import { whyNotStarted } from './pod-events.ts';
-import { MANAGED_BY, moverName, type PodOfTask } from './pod-frame.ts';
+import { MANAGED_BY, moverName, placeOf, type PodOfTask, type PodOnNode } from './pod-frame.ts';
 import { podState, type PodState } from './pod-state.ts';
 
 export const FIELD_MANAGER = 'holdfast-mover';
@@ -18,15 +18,15 @@ const REMOVAL_MS = 60_000;
 export class OwnPod {
   readonly ref: ObjectRef;
   readonly #cluster: Cluster;
-  readonly #pod: PodOfTask;
+  readonly #pod: PodOfTask | PodOnNode;
   readonly #where: string;
 
-  constructor(cluster: Cluster, pod: PodOfTask) {
+  constructor(cluster: Cluster, pod: PodOfTask | PodOnNode) {
     this.#cluster = cluster;
     this.#pod = pod;
-    const { namespace, claim } = pod.claim;
+    const { namespace, subject } = placeOf(pod);
     this.ref = { type: coreType('Pod', 'pods'), namespace, name: moverName(pod.task.id) };
-    this.#where = `mover of claim ${namespace}/${claim}`;
+    this.#where = `mover of ${subject}`;
   }
 
   async get(signal: AbortSignal): Promise<JsonObject | undefined> {

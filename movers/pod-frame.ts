@@ -9,9 +9,25 @@ export interface PodOfTask {
   readonly settings: PodMoverSettings;
 }
 
+/** A pod that works for one task at the files of a node. */
+export interface PodOnNode extends Pick<PodOfTask, 'task' | 'settings'> {
+  readonly host: { readonly namespace: string; readonly node: string };
+}
+
+type AnyPod = PodOfTask | PodOnNode;
+
+/** Namespace and node of a pod ('' for any), and for people what it works at. */
+export function placeOf(pod: AnyPod): { readonly namespace: string; readonly node: string; readonly subject: string } {
+  if ('host' in pod) return { ...pod.host, subject: `files of node ${pod.host.node}` };
+  const { namespace, claim, node } = pod.claim;
+  return { namespace, node, subject: `claim ${namespace}/${claim}` };
+}
+
 export const MANAGED_BY = { name: 'app.kubernetes.io/managed-by', value: 'holdfast' } as const;
 /** Where the volume is mounted. */
 export const VOLUME = '/volume';
+/** The command of a pod that waits to be told what to do, and goes when it is asked to. */
+export const WAIT = 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done';
 
 /** Seconds that restic gets to remove its lock. */
 const GRACE_SECONDS = 5;
@@ -27,12 +43,13 @@ export function moverName(id: string): string {
 
 /** What the pods of all tasks have in common, around containers and volumes. */
 export function podObject(
-  pod: PodOfTask,
+  pod: AnyPod,
   inside: { readonly containers: readonly JsonObject[]; readonly volumes: readonly JsonObject[] },
 ): JsonObject {
-  const { task, claim, settings } = pod;
+  const { task, settings } = pod;
+  const { node } = placeOf(pod);
   const { nodeSelector, tolerations, imagePullSecrets = [], hostAliases, priorityClassName, runtimeClassName, serviceAccount } = settings;
-  const pinned = claim.node === '' ? { ...(nodeSelector ? { nodeSelector } : {}) } : { nodeName: claim.node };
+  const pinned = node === '' ? { ...(nodeSelector ? { nodeSelector } : {}) } : { nodeName: node };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -58,10 +75,11 @@ export function podObject(
   };
 }
 
-export function metadata({ task, claim, settings }: PodOfTask, annotations: Readonly<Record<string, string>> = {}): JsonObject {
+export function metadata(pod: AnyPod, annotations: Readonly<Record<string, string>> = {}): JsonObject {
+  const { task, settings } = pod;
   return {
     name: moverName(task.id),
-    namespace: claim.namespace,
+    namespace: placeOf(pod).namespace,
     labels: {
       ...settings.labels,
       [MANAGED_BY.name]: MANAGED_BY.value,
@@ -69,7 +87,7 @@ export function metadata({ task, claim, settings }: PodOfTask, annotations: Read
       'holdfast.dev/mover': task.id,
       ...(task.run === undefined ? {} : { 'holdfast.dev/run': task.run }),
     },
-    annotations: { ...annotations, 'holdfast.dev/claim': claim.claim },
+    annotations: { ...annotations, ...('claim' in pod ? { 'holdfast.dev/claim': pod.claim.claim } : {}) },
   };
 }
 

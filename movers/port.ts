@@ -88,3 +88,21 @@ export interface RestoredData {
   readonly files: number;
   readonly bytes: number;
 }
+
+export interface NodeFilesTask {
+  /** As that of every task. */
+  readonly id: string;
+  readonly run?: string;
+  readonly node: string;
+  /** By the names that they get at the top of the tar; paths are absolute. */
+  readonly folders: Readonly<Record<string, string>>;
+}
+
+/** Reads files of the nodes themselves. */
+export interface NodeFiles {
+  /**
+   * A tar of folders of a node, read as it is taken. Rejects with `Unavailable` when no pod can run there, and at the end when something could not be
+   * read: whoever takes it must not have finished with it before. Nothing is left in the cluster.
+   */
+  read(task: NodeFilesTask, signal: AbortSignal): AsyncIterable<Buffer>;
+}

@@ -2,15 +2,13 @@ import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Cluster } from '../kubernetes/port.ts';
 import { OwnPod } from './own-pod.ts';
-import { podObject, securityContext, VOLUME, WRITES, type PodOfTask } from './pod-frame.ts';
+import { podObject, securityContext, VOLUME, WAIT, WRITES, type PodOfTask } from './pod-frame.ts';
 import type { PutBackEntry } from './port.ts';
 import { bytesOf, type PutBackProgress } from './put-back-progress.ts';
 import { putBackPlace } from './put-back-path.ts';
 import { PUT_BACK_SCRIPT } from './put-back-script.ts';
 
 const CONTAINER = 'put-back';
-/** Waits to be told what to do, and goes when it is asked to. */
-const WAIT = 'trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done';
 
 interface PutBackWork {
   readonly entries: readonly PutBackEntry[];

@@ -10,7 +10,9 @@ import type {
   Manifest,
 } from '../contracts/manifest.ts';
 import { capturedApplication } from './application-document.ts';
+import { capturedEtcd } from './etcd-document.ts';
 import { damaged, newerFormat } from './failures.ts';
+import { capturedRelease } from './release-document.ts';
 import { capturedVolume } from './volume-document.ts';
 
 /**
@@ -66,6 +68,8 @@ const backup = z.object({
   expiresAt: text.exactOptional(),
   volumes: z.array(capturedVolume).exactOptional(),
   applications: z.array(capturedApplication).exactOptional(),
+  etcd: capturedEtcd.exactOptional(),
+  releases: z.array(capturedRelease).exactOptional(),
 }) satisfies z.ZodType<BackupManifest>;
 
 const deletion = z.object({
@@ -152,9 +156,16 @@ export function parseChainDocument(bytes: Uint8Array, where: string): ChainDocum
   return { ...entry, body: shaped(manifest, entry.body, where) };
 }
 
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
 /** Throws what is wrong with a manifest before it is stored, where it would be too late. */
 export function assertManifest(body: Manifest): void {
-  manifest.parse(body);
+  // What the contract allows and the schema refuses is a compile error here, and not a backup that cannot be committed.
+  manifest.parse(body satisfies Frozen<z.input<typeof manifest>>);
 }
 
 export function parseConfig(bytes: Uint8Array, where: string): RepositoryConfig {

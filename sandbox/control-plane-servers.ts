@@ -10,11 +10,14 @@ export interface ControlPlaneParts {
   readonly keys: SandboxKeys;
   readonly ports: { readonly etcd: number; readonly apiServer: number };
   /** Path of each binary. */
-  readonly binary: (tool: 'etcd' | 'kube-apiserver' | 'kube-controller-manager') => string;
+  readonly binary: (tool: ControlPlaneServer) => string;
 }
 
 /** In the order in which each needs the one before. */
 export const CONTROL_PLANE_SERVERS = ['etcd', 'kube-apiserver', 'kube-controller-manager'] as const;
+export type ControlPlaneServer = (typeof CONTROL_PLANE_SERVERS)[number];
+/** The same without controllers: nothing is collected, rescheduled or deleted. */
+export const SNAPSHOT_SERVERS = ['etcd', 'kube-apiserver'] as const;
 
 const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc';
 const CONTROLLER_QPS = 500;
@@ -86,7 +89,7 @@ export function apiServer({ paths, keys, ports, binary }: ControlPlaneParts): Se
       '--profiling=false',
     ],
     environment: {},
-    isReady: () => answersOk(`https://127.0.0.1:${ports.apiServer}/readyz`, adminOf(keys)),
+    isReady: () => isApiServerReady({ ports, keys }),
     // It would wait a minute for its clients to leave. What it has acknowledged is in etcd, so nothing is lost.
     stopSeconds: 1,
     patienceMs: 90_000,
@@ -117,6 +120,11 @@ export function controllerManager({ paths, keys, ports, binary }: ControlPlanePa
     stopSeconds: 10,
     patienceMs: 60_000,
   };
+}
+
+/** `query` can leave checks out. */
+export function isApiServerReady({ ports, keys }: Pick<ControlPlaneParts, 'ports' | 'keys'>, query = ''): Promise<boolean> {
+  return answersOk(`https://127.0.0.1:${ports.apiServer}/readyz${query}`, adminOf(keys));
 }
 
 function adminOf(keys: SandboxKeys) {

@@ -1,15 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { apiServer, controllerManager, CONTROL_PLANE_SERVERS, etcdServer } from './control-plane-servers.ts';
-import type { ControlPlaneParts } from './control-plane-servers.ts';
+import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import { apiServer, controllerManager, CONTROL_PLANE_SERVERS, etcdServer, SNAPSHOT_SERVERS } from './control-plane-servers.ts';
+import type { ControlPlaneParts, ControlPlaneServer } from './control-plane-servers.ts';
 import { withLock } from './folder-lock.ts';
 import { readPorts, rememberedPorts } from './free-port.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { addProcessLease, addUntilDownLease, removeDeadLeases } from './leases.ts';
+import { isThere, openedFiles, readOpenedPlace, readOpenedStore } from './opened-place.ts';
+import type { EncryptedKind, OpenedPlace } from './opened-place.ts';
 import { leasesFolder, runningServer } from './process-keeper.ts';
 import { ensureServer } from './ready-server.ts';
 import { resolveTools } from './resolve-tools.ts';
+import type { ServerSpec } from './ready-server.ts';
 import { sandboxKeys } from './sandbox-keys.ts';
+import { snapshotServers } from './snapshot-servers.ts';
 import { sandboxPaths, stateFolder } from './state-folder.ts';
 import type { SandboxPaths } from './state-folder.ts';
 import { hasStorageDriver, startStorageDriver } from './node/csi/start-driver.ts';
@@ -52,6 +57,14 @@ export interface Sandbox {
   readonly temporalUi?: string;
   /** Absent without a node. */
   readonly node?: SandboxNode;
+  /** Set when it shows an etcd snapshot and has no controllers. */
+  readonly opened?: SandboxSnapshot;
+}
+
+interface SandboxSnapshot {
+  readonly backup: string;
+  /** Kinds that are encrypted in the snapshot and whose keys the API server does not have. */
+  readonly unreadable: readonly EncryptedKind[];
 }
 
 interface SandboxNode {
@@ -78,7 +91,7 @@ export async function upSandbox(options: UpOptions): Promise<Sandbox> {
   };
   return withLock(paths.lock, { signal: options.signal, onWait }, async () => {
     await mkdir(paths.folder, { recursive: true, mode: 0o700 });
-    return bringUp(paths, options);
+    return upLocked(paths, options);
   });
 }
 
@@ -96,11 +109,26 @@ export async function describeSandbox(paths: SandboxPaths): Promise<Sandbox> {
     ...(temporal === undefined ? {} : { temporalAddress: temporal.address }),
     ...(temporal?.uiUrl === undefined ? {} : { temporalUi: temporal.uiUrl }),
     ...(place === undefined ? {} : { node: { name: NODE_NAME, address: place.nodeAddress, hostAddress: place.hostAddress } }),
+    ...(await describeSnapshot(paths)),
   };
 }
 
-/** The leases of this process come first and go last: between them, our death ends everything that the sandbox would not have had otherwise. */
-async function bringUp(paths: SandboxPaths, options: UpOptions): Promise<Sandbox> {
+/** An API server starts with keys for all that is encrypted, or without any. */
+async function describeSnapshot(paths: SandboxPaths): Promise<Pick<Sandbox, 'opened'>> {
+  const opened = await readOpenedPlace(paths);
+  if (opened === undefined) return {};
+  const hasKeys = await isThere(openedFiles(paths).encryption);
+  const store = await readOpenedStore(paths);
+  return { opened: { backup: opened.backup, unreadable: hasKeys ? [] : (store?.encrypted ?? []) } };
+}
+
+/** The servers of a sandbox that start one after the other. */
+export async function serversOf(paths: SandboxPaths): Promise<readonly ControlPlaneServer[]> {
+  return (await readOpenedPlace(paths)) === undefined ? CONTROL_PLANE_SERVERS : SNAPSHOT_SERVERS;
+}
+
+/** For whoever holds the sandbox's lock. The leases of this process come first and go last: between them, our death ends everything that the sandbox would not have had otherwise. */
+export async function upLocked(paths: SandboxPaths, options: UpOptions): Promise<Sandbox> {
   const leases = leasesFolder(paths.folder);
   await removeDeadLeases(leases);
   const release = await addProcessLease(leases, process.pid);
@@ -133,16 +161,13 @@ async function startOwnTemporal(paths: SandboxPaths, options: UpOptions) {
 async function startControlPlane(paths: SandboxPaths, options: UpOptions): Promise<void> {
   const { signal, progress } = options;
   const withNode = options.withNode === true || (await readNodePlace(paths)) !== undefined;
+  if (withNode) await requireOwnCluster(paths);
   if (withNode) await requireMachine({ install: options.installPackages === true, progress });
   const startedMs = performance.now();
-  const running = new Set<string>();
-  for (const name of CONTROL_PLANE_SERVERS) {
-    if ((await runningServer(paths.folder, name)) !== undefined) running.add(name);
-  }
+  const running = await runningOf(paths);
   const parts = await controlPlaneParts(paths, running, options);
-  const controllerKubeconfig = await writeKubeconfigs(parts);
   const say = (tool: string, message: string) => progress?.({ tool, source: 'start', message, elapsedMs: performance.now() - startedMs });
-  for (const server of [etcdServer(parts), apiServer(parts), controllerManager(parts, controllerKubeconfig)]) {
+  for await (const server of serversFrom(parts, await readOpenedPlace(paths))) {
     if (!running.has(server.name)) say(server.name, 'starting');
     await ensureServer(server, signal);
     if (!running.has(server.name)) say(server.name, 'ready');
@@ -154,10 +179,47 @@ async function startControlPlane(paths: SandboxPaths, options: UpOptions): Promi
   if (withStorageDriver) await startStorageDriver(node);
 }
 
+/** Pods of a snapshot must not run a second time. */
+async function requireOwnCluster(paths: SandboxPaths): Promise<void> {
+  if ((await readOpenedPlace(paths)) === undefined) return;
+  throw new HoldfastError(FailureType.BadInput, `sandbox ${paths.name} shows an etcd snapshot: it can have no node`, {
+    advice: 'choose another name with --name',
+  });
+}
+
+async function runningOf(paths: SandboxPaths): Promise<ReadonlySet<string>> {
+  const running = new Set<string>();
+  for (const name of await serversOf(paths)) {
+    if ((await runningServer(paths.folder, name)) !== undefined) running.add(name);
+  }
+  return running;
+}
+
+/** Each is taken when the one before is ready. */
+function serversFrom(parts: ControlPlaneParts, opened: OpenedPlace | undefined): AsyncGenerator<ServerSpec> {
+  return opened === undefined ? clusterServers(parts) : openedServers(parts);
+}
+
+async function* clusterServers(parts: ControlPlaneParts): AsyncGenerator<ServerSpec> {
+  const controllerKubeconfig = await writeKubeconfigs(parts);
+  yield* [etcdServer(parts), apiServer(parts), controllerManager(parts, controllerKubeconfig)];
+}
+
+/** Its kubeconfig gives no folder free: the volumes of the snapshot are elsewhere. */
+async function* openedServers(parts: ControlPlaneParts): AsyncGenerator<ServerSpec> {
+  const { paths, keys, ports } = parts;
+  const access = { context: paths.context, server: apiServerUrl(ports.apiServer), authority: keys.authority };
+  await writeKubeconfig(paths.kubeconfig, { ...access, ...keys.admin, user: `${paths.context}-admin` });
+  yield* snapshotServers(parts);
+}
+
 /** Binaries are looked for only when something has to be started. */
-async function controlPlaneParts(paths: SandboxPaths, running: ReadonlySet<string>, options: UpOptions): Promise<ControlPlaneParts> {
-  const { bin, progress, signal } = options;
-  const missing = CONTROL_PLANE_SERVERS.filter((name) => !running.has(name));
+async function controlPlaneParts(
+  paths: SandboxPaths,
+  running: ReadonlySet<string>,
+  { bin, progress, signal }: UpOptions,
+): Promise<ControlPlaneParts> {
+  const missing = (await serversOf(paths)).filter((name) => !running.has(name));
   const tools = await resolveTools(missing, { bin, progress, signal });
   const ports = await rememberedPorts(paths.folder, ['etcd', 'kube-apiserver'], running);
   return {

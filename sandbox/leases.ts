@@ -33,6 +33,13 @@ export async function clearLeases(leases: string): Promise<void> {
   for (const name of await names(leases)) await rm(join(leases, name), { force: true });
 }
 
+/** Removes the leases of process `pid`; true when valid ones of others are left. */
+export async function endProcessLeases(leases: string, pid: number): Promise<boolean> {
+  for (const name of await names(leases)) if (name.startsWith(`${pid}-`)) await rm(join(leases, name), { force: true });
+  await removeDeadLeases(leases);
+  return (await names(leases)).some((name) => !name.startsWith('.'));
+}
+
 /** Removes the leases of processes that are gone. Servers do not depend on it; it keeps the folder small. */
 export async function removeDeadLeases(leases: string): Promise<void> {
   for (const name of await names(leases)) {

@@ -1,10 +1,10 @@
 import { access, readdir, rm } from 'node:fs/promises';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
-import { CONTROL_PLANE_SERVERS } from './control-plane-servers.ts';
-import { describeSandbox } from './control-plane.ts';
+import { describeSandbox, serversOf } from './control-plane.ts';
 import type { Sandbox } from './control-plane.ts';
 import { withLock } from './folder-lock.ts';
-import { clearLeases } from './leases.ts';
+import { clearLeases, endProcessLeases } from './leases.ts';
+import { readOpenedPlace } from './opened-place.ts';
 import { awaitStopped, leasesFolder, logFile, runningServer } from './process-keeper.ts';
 import { CSI_SERVERS } from './node/csi/csi-servers.ts';
 import { hasStorageDriver } from './node/csi/start-driver.ts';
@@ -49,17 +49,33 @@ export async function listSandboxes(state: string = stateFolder()): Promise<read
 }
 
 /**
- * Ends every process of a sandbox and waits until they are gone. What it holds is kept for the next `up`, or removed with `purge`. Done
- * twice it does no harm; `NotFound` when there is none of that name.
+ * Ends every process of a sandbox and waits until they are gone. What it holds is kept for the next `up`, or removed with `purge`; an opened
+ * snapshot is always removed: it is plain text of what the backup keeps sealed. Answers whether it was. Done twice it does no harm; `NotFound`
+ * when there is none of that name.
  */
-export async function downSandbox(options: NamedSandbox & { readonly purge: boolean; readonly signal?: AbortSignal }): Promise<void> {
+export async function downSandbox(options: NamedSandbox & { readonly purge: boolean; readonly signal?: AbortSignal }): Promise<boolean> {
   const paths = await existingSandbox(options);
-  await withLock(paths.lock, { signal: options.signal }, async () => {
-    await clearLeases(leasesFolder(paths.folder));
-    const servers = CONTROL_PLANE_SERVERS.map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS));
-    await Promise.all([...servers, stopNode(paths), stopTemporal(paths.temporal)]);
-    if (options.purge) await rm(paths.folder, { recursive: true, force: true });
+  return withLock(paths.lock, { signal: options.signal }, async () => {
+    const isRemoved = options.purge || (await readOpenedPlace(paths)) !== undefined;
+    await end(paths, isRemoved);
+    return isRemoved;
   });
+}
+
+/** This process needs an opened snapshot no more: it is ended and removed, unless others use it. Does nothing to any other sandbox. */
+export async function leaveSnapshot({ name, state = stateFolder() }: NamedSandbox): Promise<void> {
+  const paths = sandboxPaths(name, state);
+  await withLock(paths.lock, {}, async () => {
+    if ((await readOpenedPlace(paths)) === undefined) return;
+    if (!(await endProcessLeases(leasesFolder(paths.folder), process.pid))) await end(paths, true);
+  });
+}
+
+async function end(paths: SandboxPaths, isRemoved: boolean): Promise<void> {
+  await clearLeases(leasesFolder(paths.folder));
+  const servers = (await serversOf(paths)).map((name) => awaitStopped(paths.folder, name, STOP_PATIENCE_MS));
+  await Promise.all([...servers, stopNode(paths), stopTemporal(paths.temporal)]);
+  if (isRemoved) await rm(paths.folder, { recursive: true, force: true });
 }
 
 async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): Promise<SandboxPaths> {
@@ -77,7 +93,7 @@ async function existingSandbox({ name, state = stateFolder() }: NamedSandbox): P
 async function statusOf(paths: SandboxPaths): Promise<SandboxStatus> {
   const sandbox = await describeSandbox(paths);
   const driver = (await hasStorageDriver(paths)) ? CSI_SERVERS : [];
-  const names = [...CONTROL_PLANE_SERVERS, ...(sandbox.node === undefined ? [] : NODE_SERVERS), ...driver];
+  const names = [...(await serversOf(paths)), ...(sandbox.node === undefined ? [] : NODE_SERVERS), ...driver];
   const cluster = await Promise.all(names.map((name) => serverStatus(paths.folder, name)));
   const temporal = await serverStatus(paths.temporal, 'temporal');
   const running = cluster.filter((server) => server.running).length;

@@ -57,6 +57,7 @@ export type ToolName =
   | 'csi-snapshotter'
   | 'snapshot-controller'
   | 'restic'
+  | 'helm'
   | 'temporal'
   | 'versitygw'
   | 'fake-gcs-server'
@@ -80,6 +81,12 @@ const TEMPORAL: ToolModule = {
 };
 const VERSITYGW: ToolModule = { kind: 'go', name: 'versitygw', version: '1.8.0', ldflags: '-s -w' };
 const RESTIC: ToolModule = { kind: 'go', name: 'restic', version: '0.18.1', ldflags: '-s -w' };
+const HELM: ToolModule = {
+  kind: 'go',
+  name: 'helm',
+  version: '3.22.0',
+  ldflags: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0',
+};
 const FAKE_GCS_SERVER: ToolModule = { kind: 'go', name: 'fake-gcs-server', version: '1.56.1', ldflags: '-s -w' };
 const TEMPORAL_TEST_SERVER: ToolModule = { kind: 'maven', name: 'temporal-test-server', version: '1.38.0' };
 const RCLONE: ToolModule = { kind: 'python', name: 'rclone', version: '1.75.2' };
@@ -158,6 +165,16 @@ export const TOOLS: Readonly<Record<ToolName, Tool>> = {
     versionPattern: /restic (\d+)\.(\d+)/,
     accepts: 'same-minor',
     buildSeconds: 60,
+  },
+  helm: {
+    name: 'helm',
+    module: HELM,
+    goPackage: 'helm.sh/helm/v3/cmd/helm',
+    versionArgument: 'version',
+    versionPattern: /Version:"v(\d+)\.(\d+)/,
+    // Releases are recorded alike by all of version 3.
+    accepts: 'same-major-from-minor',
+    buildSeconds: 80,
   },
   'fake-gcs-server': {
     name: 'fake-gcs-server',

@@ -20,6 +20,7 @@ const STARTERS: readonly (readonly [RegExp, readonly ToolName[]])[] = [
   [/\b(startTestS3|startS3)\b/, ['versitygw']],
   [/\b(startTestSecondS3|startSecondS3)\b/, ['rclone']],
   [/\b(startTestGcs|startGcs)\b/, ['fake-gcs-server']],
+  [/\bhelmProgram\b/, ['helm']],
   [/\bstartTimeSkippingTemporal\b/, ['temporal-test-server']],
   [/\b(startTestTemporal|startTemporal)\b/, ['temporal']],
 ];
@@ -40,12 +41,15 @@ export function mountsDisks(testFile: string): boolean {
 }
 
 /** Servers of the operating system that tests start by themselves or put into images. */
-export type SystemServer = 'postgres' | 'mariadb' | 'java';
+export type SystemServer = 'postgres' | 'mariadb' | 'java' | 'registry' | 'sshd' | 'age';
 
 const SYSTEM_SERVERS: readonly (readonly [SystemServer, RegExp])[] = [
   ['postgres', /\b(postgresImage|postgresServer|startPostgres\w*)\b/],
   ['mariadb', /\b(mariadbImage|mariadbServer)\b/],
   ['java', /\b(searchEngineImage|searchEngineServer)\b/],
+  ['registry', /\bstartOciRegistry\b/],
+  ['sshd', /\bgitSshServer\b/],
+  ['age', /\bopenWithAge\b/],
 ];
 
 /** What a test file needs of the operating system, by what it and the test code it imports use: a node, and servers. */

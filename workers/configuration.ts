@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import { ClusterSettings } from './etcd-settings.ts';
+import { ChartRepositorySettings } from './chart-settings.ts';
+import { GitRemoteSettings } from './git-settings.ts';
 import { Location } from './location-schema.ts';
 import { MoverSettings } from './mover-settings.ts';
 import { SecretSource } from './secret-sources.ts';
@@ -23,6 +26,12 @@ const Configuration = z.strictObject({
   payloadKey: SecretSource.optional(),
   /** The pods that move volume data. */
   movers: MoverSettings.optional(),
+  /** Git repositories that hold the state of clusters. */
+  gitRemotes: z.array(GitRemoteSettings).optional(),
+  /** Where charts of Helm releases are pushed to. */
+  chartRepositories: z.array(ChartRepositorySettings).optional(),
+  /** What is special about single clusters, by their names. */
+  clusters: z.record(z.string().min(1), ClusterSettings).optional(),
 });
 export type Configuration = z.infer<typeof Configuration>;
 

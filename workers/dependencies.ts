@@ -1,7 +1,7 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import type { BackupPreview } from '../activities/preview/preview-backup.ts';
-import type { AfterBackup } from '../contracts/activities.ts';
+import type { AfterBackup } from '../contracts/protection.ts';
 import type { BackupProjectInput } from '../contracts/backup.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { PlannedObject, RestoreProjectInput } from '../contracts/restore.ts';
@@ -16,12 +16,17 @@ import type { CheckRequest } from './check-with-witness.ts';
 import type { LocationGcReport, LocationGcRequest } from './collect-location.ts';
 import { credentialsOf, type AskSecret } from './location-keys.ts';
 import { checkPlace, connectStore, type StoreUse } from './location-store.ts';
+import { etcdServices, type EtcdServices } from './etcd-services.ts';
+import { helmServices, type HelmServices } from './helm-services.ts';
+import { gitServices, type GitServices } from './git-services.ts';
 import { volumeServices, type VolumeServices } from './volume-services.ts';
 import type { StoreCheck } from '../storage/store-check.ts';
 
 export type { StoreCheck } from '../storage/store-check.ts';
 export type { ArchivedFile, ArchiveProgress, VolumeArchive } from '../movers/volume-archive.ts';
+export type { RestorableRelease, Survey } from './helm-services.ts';
 export type { LocationGcReport } from './collect-location.ts';
+export type { RestoredEtcd } from './etcd-services.ts';
 export { createRepository, credentialsOf, missingKeyFile, writeKeyFile, type GeneratedKey } from './location-keys.ts';
 
 /** Where the credentials of a cluster are: a context of a kubeconfig. */
@@ -39,7 +44,7 @@ const STALE_AFTER_MS = 60_000;
 const NEVER = new AbortController().signal;
 
 /** Every adapter, built on first use and shared until `close`. */
-export interface Services extends ActivityDependencies, VolumeServices {
+export interface Services extends ActivityDependencies, VolumeServices, EtcdServices, GitServices, HelmServices {
   previewBackup(input: BackupProjectInput): Promise<BackupPreview>;
   /** `onLost` is told what of the backup cannot be read any more. */
   previewRestore(input: RestoreProjectInput, onLost?: (issue: Issue) => void): AsyncIterable<PlannedObject>;
@@ -102,6 +107,35 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
     cluster,
     repository,
     maintenanceRepository,
+    ...previews({ cluster, repository }),
+    checkLocation: async (name, request) => {
+      const location = await locate(configuration, name);
+      return checkAt(location, { store: await store(name), credentials: await credentialsOf(location, askSecret) }, request);
+    },
+    collectGarbage: async (name, request) => collectAt(await locate(configuration, name), await maintenanceRepository(name), request),
+    ...etcdServices({ configuration, repository }),
+    ...helmServices({ accessOf: (name) => accessOf(name, clusters), cluster, repository, settings: configuration.chartRepositories ?? [] }),
+    ...gitServices({ configuration, cluster }),
+    ...volumeServices({
+      accessOf: (name) => accessOf(name, clusters),
+      cluster,
+      settings: configuration.movers,
+      openAt: async (name) => ({ location: await locate(configuration, name), repository: await repository(name) }),
+    }),
+    afterBackup: async (name) => protectionIn(await locate(configuration, name)),
+    close: async () => {
+      for (const cluster of await connected.settled()) await cluster.close();
+      for (const opened of await stores.settled()) await opened.close();
+    },
+  };
+}
+
+/** What would happen, and what has: all of it only reads. */
+function previews({
+  cluster,
+  repository,
+}: Pick<ActivityDependencies, 'cluster' | 'repository'>): Pick<Services, 'previewBackup' | 'previewRestore' | 'diff'> {
+  return {
     previewBackup: async (input) => {
       const { previewBackup } = await import('../activities/preview/preview-backup.ts');
       return previewBackup(await cluster(input.cluster), input, NEVER);
@@ -119,22 +153,6 @@ export function createServices({ configuration, clusters, askSecret }: ServiceOp
       const { manifest } = await opened.findBackup(before);
       if ('cluster' in after) return diffLive(opened, manifest, await cluster(after.cluster));
       return diffBackups(opened, manifest, (await opened.findBackup(after.backup)).manifest);
-    },
-    checkLocation: async (name, request) => {
-      const location = await locate(configuration, name);
-      return checkAt(location, { store: await store(name), credentials: await credentialsOf(location, askSecret) }, request);
-    },
-    collectGarbage: async (name, request) => collectAt(await locate(configuration, name), await maintenanceRepository(name), request),
-    ...volumeServices({
-      accessOf: (name) => accessOf(name, clusters),
-      cluster,
-      settings: configuration.movers,
-      openAt: async (name) => ({ location: await locate(configuration, name), repository: await repository(name) }),
-    }),
-    afterBackup: async (name) => protectionIn(await locate(configuration, name)),
-    close: async () => {
-      for (const cluster of await connected.settled()) await cluster.close();
-      for (const opened of await stores.settled()) await opened.close();
     },
   };
 }

@@ -28,7 +28,12 @@ export interface Orchestrator {
 export interface OrchestratorOptions {
   readonly configuration: Configuration;
   /** The cluster that the command is about; none for commands about runs only. */
-  readonly cluster?: { readonly name: string; readonly access: KubeconfigContext };
+  readonly cluster?: {
+    readonly name: string;
+    readonly access: KubeconfigContext;
+    /** No other process can reach it: it is served here even where a Temporal server is configured. */
+    readonly isOnlyHere?: boolean;
+  };
   readonly onProgress: Progress;
 }
 
@@ -40,9 +45,9 @@ export async function openOrchestrator({ configuration, cluster, onProgress }: O
   const openRuns = new WorkNotes(stateFolder(), 'open-runs');
   const left = await openRuns.list();
   const door = await openTemporal(configuration, onProgress);
-  const clusters = new Map(left.map((run) => [run.cluster, run.access]));
-  if (cluster) clusters.set(cluster.name, cluster.access);
-  const close = door.embedded && clusters.size > 0 ? await serve(door, configuration, clusters) : () => door.close();
+  const clusters = new Map(door.embedded ? left.map((run) => [run.cluster, run.access]) : []);
+  if (cluster && (door.embedded || cluster.isOnlyHere === true)) clusters.set(cluster.name, cluster.access);
+  const close = clusters.size > 0 ? await serve(door, configuration, clusters) : () => door.close();
   const { connection, namespace, uiUrl, embedded, payloadKey } = door;
   const client = new Client({ connection, namespace, dataConverter: dataConverter(payloadKey) });
   return { client, namespace, uiUrl, embedded, openRuns, scheduledWork: new WorkNotes(stateFolder(), 'schedules'), close };

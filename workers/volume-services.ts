@@ -11,7 +11,7 @@ import type { KubeconfigContext } from './dependencies.ts';
 import { MoverSettings } from './mover-settings.ts';
 
 /** What volumes and the applications on them need. */
-export interface VolumeServices extends Pick<ActivityDependencies, 'plugins' | 'mover' | 'volumeRepository'> {
+export interface VolumeServices extends Pick<ActivityDependencies, 'plugins' | 'mover' | 'nodeFiles' | 'volumeRepository'> {
   /** The volumes of the cluster with that uid in a location, for reading. `NotFound` when there were never any. */
   volumeArchive(location: string, clusterUid: string): Promise<VolumeArchive>;
   /** How restic alone opens them. Secret. */
@@ -50,6 +50,10 @@ export function volumeServices({ accessOf, cluster, settings, openAt }: VolumeAc
   return {
     plugins: async () => (await import('./plugins.ts')).workerPlugins(),
     mover,
+    nodeFiles: async (name) => {
+      const { PodNodeFiles } = await import('../movers/node-files-pod.ts');
+      return new PodNodeFiles(await cluster(name), MoverSettings.parse(settings ?? {}));
+    },
     volumeRepository: async (name, clusterUid, signal) => {
       const { openVolumeRepository } = await import('./volume-repositories.ts');
       const { location, repository } = await openAt(name);

@@ -39,6 +39,14 @@ export const moveVolume: ActivityOptions = {
   retry,
 };
 
+/** Streams one snapshot of etcd, some gigabytes at most. One that is cut off begins again with what is stored already. */
+export const snapshotEtcd: ActivityOptions = {
+  startToCloseTimeout: '4h',
+  scheduleToCloseTimeout: '8h',
+  heartbeatTimeout: '6s',
+  retry,
+};
+
 /** Quiesces or releases one application; how long it may take is part of the task. Not tried for long: the application waits meanwhile. */
 export const quiesce: ActivityOptions = {
   startToCloseTimeout: '1h',
@@ -71,4 +79,12 @@ export const commit: ActivityOptions = {
   scheduleToCloseTimeout: '12h',
   heartbeatTimeout: '6s',
   retry,
+};
+
+/** Brings something to a server that is not the location. Not tried for long: what was captured is safe, and the next turn mends it. */
+export const publish: ActivityOptions = {
+  startToCloseTimeout: '2h',
+  scheduleToCloseTimeout: '4h',
+  heartbeatTimeout: '6s',
+  retry: { ...retry, maximumAttempts: 6 },
 };

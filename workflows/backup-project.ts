@@ -1,31 +1,28 @@
-import { defineQuery, executeChild, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { AfterBackup, BackupActivities, BackupPlan, CaptureCursor, CaptureResult } from '../contracts/activities.ts';
+import { defineQuery, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { BackupActivities, BackupPlan, CaptureCursor, CaptureResult } from '../contracts/activities.ts';
 import { QUERY_PROGRESS, type BackupProgress, type BackupProjectInput, type BackupProjectResult } from '../contracts/backup.ts';
 import type { BackupSizes, CapturedKind } from '../contracts/manifest.ts';
-import type { CopyRepositoryResult } from '../contracts/copy.ts';
 import { RunPhase } from '../contracts/outcome.ts';
-import { copyWorkflowId } from '../contracts/workflow-ids.ts';
 import { mergeKinds } from '../domain/backup/captured-kinds.ts';
 import { addSizes, NO_BYTES } from '../domain/backup/sizes.ts';
 import { backupPhase } from '../domain/plan/outcome.ts';
+import { ClusterState } from './capture-cluster-state.ts';
 import { VolumeCapture } from './capture-volumes.ts';
-import { copyRepository } from './copy-repository.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
+import { protectBackup } from './protect-backup.ts';
 import { Quiescence } from './quiescence.ts';
-import { failWithCause, isIssue, orIssue, publishPhase, labelsOf, RunLedger } from './run-ledger.ts';
+import { failWithCause, isIssue, orIssue, publishPhase, RunLedger } from './run-ledger.ts';
 
 const { planBackup } = proxyActivities<BackupActivities>(policy.decide);
 const { captureResources, captureRelated } = proxyActivities<BackupActivities>(policy.moveBatch);
 const { verifyStored } = proxyActivities<BackupActivities>(policy.decide);
-const { commitBackup, lockBackup } = proxyActivities<BackupActivities>(policy.commit);
+const { commitBackup } = proxyActivities<BackupActivities>(policy.commit);
 
 const progress = defineQuery<BackupProgress>(QUERY_PROGRESS);
 
 /** How many tasks of one backup list and store at the same time. */
 const CAPTURE_WIDTH = 3;
-const DAY_MS = 86_400_000;
-const NOTHING_AFTERWARDS: AfterBackup = { lockDays: 0, copyTo: [] };
 
 /** The objects of the captured kinds, so far. */
 interface Captured {
@@ -44,19 +41,21 @@ interface Captured {
 export async function backupProject(input: BackupProjectInput): Promise<BackupProjectResult> {
   const ledger = new RunLedger();
   const captured: Captured = { kinds: [], sizes: NO_BYTES, objects: 0, parts: [], tasksDone: 0, tasksTotal: 0 };
-  const quiescence = new Quiescence(input, ledger, ({ part, sizes }) => {
-    captured.parts.push(part);
+  const keep = ({ part, sizes }: { readonly part: string; readonly sizes: BackupSizes }): void => {
+    if (part !== '') captured.parts.push(part);
     captured.sizes = addSizes(captured.sizes, sizes);
-  });
+  };
+  const quiescence = new Quiescence(input, ledger, keep);
   const volumes = new VolumeCapture(input, ledger, quiescence);
+  const clusterState = new ClusterState(input, ledger, keep);
   let phase: RunPhase = RunPhase.Running;
   setHandler(progress, () => progressOf({ ledger, captured, volumes, phase }));
 
   return failWithCause(ledger, async () => {
     try {
-      const plan = await capture(input, { ledger, captured, volumes, quiescence });
+      const plan = await capture(input, { ledger, captured, volumes, quiescence, clusterState });
       phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
-      const result = resultOf({ input, plan, captured, ledger, volumes, quiescence, phase });
+      const result = resultOf({ input, plan, captured, ledger, volumes, quiescence, clusterState, phase });
       if (phase === RunPhase.Failed) return finish(result);
       volumes.entrust();
       const { sequence } = await ledger.during('commit', () =>
@@ -69,9 +68,10 @@ export async function backupProject(input: BackupProjectInput): Promise<BackupPr
           log: ledger.logLines,
         }),
       );
-      const copies = await protect({ input, plan, captured, ledger }, sequence);
+      const copies = await protectBackup({ backup: input, sequence, ledger, afterwards: plan.afterwards });
+      await clusterState.publish(sequence, plan.selection);
       phase = backupPhase({ objectCount: captured.objects, errors: ledger.errorCount });
-      return finish({ ...result, ...ledger.account(), phase, sequence, copies });
+      return finish({ ...result, ...clusterState.account, ...ledger.account(), phase, sequence, copies });
     } finally {
       await volumes.tidy();
     }
@@ -83,10 +83,14 @@ interface CaptureState {
   readonly captured: Captured;
   readonly volumes: VolumeCapture;
   readonly quiescence: Quiescence;
+  readonly clusterState: ClusterState;
 }
 
 /** Everything that the backup is of: cut at one moment, then brought to the location, then read back. */
-async function capture(input: BackupProjectInput, { ledger, captured, volumes, quiescence }: CaptureState): Promise<BackupPlan> {
+async function capture(
+  input: BackupProjectInput,
+  { ledger, captured, volumes, quiescence, clusterState }: CaptureState,
+): Promise<BackupPlan> {
   await volumes.plan();
   const plan = await quiescence.during(volumes.quiesce, async () => {
     const cut = await ledger.during('plan', () => planBackup(input));
@@ -100,6 +104,8 @@ async function capture(input: BackupProjectInput, { ledger, captured, volumes, q
 
   await ledger.during('capture', () => captureAll({ input, plan, captured, ledger }));
   if (plan.followReferences) await ledger.during('capture related', () => captureNeeded({ input, plan, captured, ledger }));
+  await clusterState.snapshotEtcd();
+  await clusterState.keepCharts(captured.parts);
   await volumes.moveSnapshots();
   await ledger.during('verify', () => verifyStored({ location: input.location, parts: captured.parts, startedAt: ledger.startedAt }));
   return plan;
@@ -140,42 +146,6 @@ async function captureNeeded({ input, plan, captured, ledger }: Run): Promise<vo
   else take(captured, ledger, related);
 }
 
-/** Locks and copies, as the location's settings say. The backup exists by now: what fails here is an error in the list. */
-async function protect({ input, plan, ledger }: Run, sequence: number): Promise<readonly string[]> {
-  const { lockDays, copyTo } = plan.afterwards ?? NOTHING_AFTERWARDS;
-  if (lockDays > 0) {
-    const until = new Date(Date.now() + lockDays * DAY_MS).toISOString();
-    const locked = await orIssue(
-      () => ledger.during('lock', () => lockBackup({ location: input.location, sequence, until })),
-      (cause) => ({ code: 'LockFailed', message: `the backup is not locked: ${cause}` }),
-    );
-    if (isIssue(locked)) ledger.fail([locked]);
-  }
-  const copies: string[] = [];
-  for (const to of copyTo) {
-    const copied = await orIssue(
-      () => ledger.during(`copy to ${to}`, () => copyAfterwards(input, to)),
-      (cause) => ({ code: 'CopyFailed', message: `no copy in "${to}": ${cause}`, advice: `\`holdfast backup copy --to ${to}\` goes on` }),
-    );
-    if (isIssue(copied)) ledger.fail([copied]);
-    else {
-      ledger.fail(copied.errors);
-      if (copied.phase === RunPhase.Completed) copies.push(to);
-    }
-  }
-  return copies;
-}
-
-/** A run of its own, named after the backup: copies of several backups may go on at once, each sends what it still misses. */
-function copyAfterwards({ name, cluster, location }: BackupProjectInput, to: string): Promise<CopyRepositoryResult> {
-  return executeChild(copyRepository, {
-    workflowId: `${copyWorkflowId(location, to)}/${name}`,
-    args: [{ from: location, to }],
-    staticSummary: `copy ${location} to ${to}`,
-    ...labelsOf({ kind: 'copy', name: `${location} to ${to}`, cluster, location: to }),
-  });
-}
-
 function take(captured: Captured, ledger: RunLedger, batch: CaptureResult): void {
   captured.kinds = mergeKinds(captured.kinds, batch.kinds);
   captured.sizes = addSizes(captured.sizes, batch.sizes);
@@ -195,7 +165,16 @@ interface Account {
   readonly phase: RunPhase;
 }
 
-function resultOf({ input, plan, captured, ledger, volumes, quiescence, phase }: Run & Account & CaptureState): BackupProjectResult {
+function resultOf({
+  input,
+  plan,
+  captured,
+  ledger,
+  volumes,
+  quiescence,
+  clusterState,
+  phase,
+}: Run & Account & CaptureState): BackupProjectResult {
   return {
     name: input.name,
     phase,
@@ -207,6 +186,7 @@ function resultOf({ input, plan, captured, ledger, volumes, quiescence, phase }:
     copies: [],
     ...(volumes.captured === undefined ? {} : { volumes: volumes.captured }),
     ...(quiescence.applications === undefined ? {} : { applications: quiescence.applications }),
+    ...clusterState.account,
     ...ledger.account(),
   };
 }

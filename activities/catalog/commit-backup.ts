@@ -30,6 +30,8 @@ export async function commitBackup(repository: Repository, input: CommitBackupIn
     ...(backup.labels === undefined ? {} : { labels: backup.labels }),
     ...(result.volumes === undefined ? {} : { volumes: result.volumes }),
     ...(result.applications === undefined ? {} : { applications: result.applications }),
+    ...(result.etcd === undefined ? {} : { etcd: result.etcd }),
+    ...(result.releases === undefined ? {} : { releases: result.releases }),
     ...(backup.ttlSeconds === undefined ? {} : { expiresAt: after(result.completedAt, backup.ttlSeconds) }),
   };
   const { sequence } = await repository.commit(manifest);

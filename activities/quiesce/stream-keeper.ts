@@ -8,7 +8,7 @@ import type { Repository } from '../../repository/repository.ts';
 /** Bytes of one segment of a stream. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** Streams that plugins hand over, kept in the repository as pieces and a list of them. */
+/** Streams, such as dumps that plugins hand over and snapshots of etcd, kept in the repository as pieces and a list of them. */
 export class StreamKeeper {
   readonly #repository: Repository;
   readonly #namespace: string;
@@ -22,15 +22,24 @@ export class StreamKeeper {
     this.#signal = signal;
   }
 
-  /** Stores a stream. It can be read when this has resolved; when the stream breaks, nothing refers to what was stored of it. */
+  /**
+   * Stores a stream. It can be read when this has resolved. When the stream breaks, nothing refers to what was stored of it, but the repository
+   * knows those pieces: the next attempt does not send them again.
+   */
   readonly keep = async (name: string, content: AsyncIterable<Buffer>): Promise<void> => {
     const batch = this.#repository.startBatch({ signal: this.#signal });
     const segments: string[] = [];
     let bytes = 0;
-    for await (const piece of piecesOf(content)) {
-      bytes += piece.length;
-      segments.push(batch.add([piece]));
-      await batch.ready();
+    try {
+      for await (const piece of piecesOf(content)) {
+        bytes += piece.length;
+        segments.push(batch.add([piece]));
+        await batch.ready();
+      }
+    } catch (error) {
+      // What broke the stream is what matters, not whether this succeeds as well.
+      await batch.finish(this.#signal).catch(() => undefined);
+      throw error;
     }
     const id = batch.addDocument({ segments });
     const stored = await batch.finish(this.#signal);
@@ -52,19 +61,19 @@ export class StreamKeeper {
   }
 }
 
+/** Each piece is good until the next one is asked for: all are put together in the same memory. */
 async function* piecesOf(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let pending: Buffer[] = [];
+  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let size = 0;
   for await (const chunk of content) {
-    let rest = chunk;
-    while (size + rest.length >= PIECE_BYTES) {
-      const end = PIECE_BYTES - size;
-      yield Buffer.concat([...pending, rest.subarray(0, end)]);
-      rest = rest.subarray(end);
-      [pending, size] = [[], 0];
+    for (let taken = 0; taken < chunk.length;) {
+      const copied = chunk.copy(piece, size, taken);
+      taken += copied;
+      size += copied;
+      if (size < PIECE_BYTES) continue;
+      yield piece;
+      size = 0;
     }
-    if (rest.length > 0) pending.push(Buffer.from(rest));
-    size += rest.length;
   }
-  if (size > 0) yield Buffer.concat(pending);
+  if (size > 0) yield piece.subarray(0, size);
 }

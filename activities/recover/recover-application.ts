@@ -5,7 +5,7 @@ import type { Cluster } from '../../kubernetes/port.ts';
 import type { QuiescePlugin } from '../../plugins/plugin.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Pulse } from '../heartbeat.ts';
-import { readStream, streamNamed } from './read-stream.ts';
+import { readStream, streamNamed } from '../../repository/read-stream.ts';
 import { awaitPod } from './restored-pod.ts';
 
 export interface RecoverWork {

@@ -12,7 +12,7 @@ import type { Repository } from '../../repository/repository.ts';
 import { isMadeSince, isOwnWork } from '../apply/field-manager.ts';
 import { CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES } from '../capture/builtin-types.ts';
 import type { Pulse } from '../heartbeat.ts';
-import { readStream, streamNamed } from '../recover/read-stream.ts';
+import { readStream, streamNamed } from '../../repository/read-stream.ts';
 import { moverId } from './mover-id.ts';
 import { runLabel } from './temporary.ts';
 

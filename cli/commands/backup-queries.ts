@@ -64,7 +64,7 @@ async function get(names: readonly string[], options: GetOptions): Promise<void>
         const rows = entries.map(({ sequence, manifest, held, holdReason }) => [
           manifest.name,
           phase(manifest.phase),
-          count(manifest.objectCount),
+          manifest.etcd === undefined ? count(manifest.objectCount) : `${count(manifest.objectCount)} + etcd`,
           String(manifest.errors.length),
           String(manifest.warnings.length),
           age(manifest.startedAt, now),
@@ -83,10 +83,10 @@ async function get(names: readonly string[], options: GetOptions): Promise<void>
 
 function summary({ sequence, manifest, held, holdReason }: BackupEntry): unknown {
   const { name, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors } = manifest;
-  const { schedule, labels, expiresAt, volumes, applications } = manifest;
+  const { schedule, labels, expiresAt, volumes, applications, etcd } = manifest;
   return {
     ...{ name, sequence, phase: status, cluster, revision, startedAt, completedAt, namespaces, objectCount, sizes, warnings, errors },
-    ...{ schedule, labels, expiresAt, volumes, applications, held, holdReason },
+    ...{ schedule, labels, expiresAt, volumes, applications, etcd, held, holdReason },
   };
 }
 

@@ -20,6 +20,7 @@ import {
   type OutputOptions,
   type SelectionOptions,
 } from '../options.ts';
+import { clusterStateOf, withClusterState, type ClusterStateOptions } from '../cluster-state-options.ts';
 import { backupResultText } from '../output/backup-text.ts';
 import { readBackupHooks } from '../hooks/hook-file.ts';
 import { note, printAnswer } from '../output/print.ts';
@@ -39,7 +40,7 @@ import { addBackupQueries } from './backup-queries.ts';
 import { addBackupVerify } from './backup-verify.ts';
 
 type PlanOptions = ClusterOptions & LocationOptions & OutputOptions & SelectionOptions;
-interface CreateOptions extends PlanOptions, VolumeCaptureOptions {
+interface CreateOptions extends PlanOptions, VolumeCaptureOptions, ClusterStateOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly ttl?: string;
   readonly wait: boolean;
@@ -55,7 +56,7 @@ export function backupCommand(program: Command, done: (code: ExitCode) => void):
       await plan(options);
     });
 
-  withVolumeCapture(withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]'))))))
+  withClusterState(withVolumeCapture(withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]')))))))
     .description('make a recovery point')
     .option('--labels <key=value>', 'labels to select it by later (comma-separated, repeatable)', labelPairs, {})
     .option('--ttl <time>', 'how long it lives at least, e.g. 720h; then `backup prune` may remove it')
@@ -129,6 +130,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
       ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
       ...(volumes === undefined ? {} : { volumes }),
       ...(hooks === undefined ? {} : { hooks }),
+      ...clusterStateOf(options, session.configuration),
     };
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);

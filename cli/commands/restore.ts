@@ -27,6 +27,7 @@ import {
   type OutputOptions,
   type SelectionOptions,
 } from '../options.ts';
+import { captureSnapshot, snapshotBackupName, withFromEtcd, type FromEtcdOptions } from '../etcd/from-etcd.ts';
 import { readRestoreHooks } from '../hooks/hook-file.ts';
 import { note, printAnswer } from '../output/print.ts';
 import { planText, restoreResultText } from '../output/restore-text.ts';
@@ -39,7 +40,7 @@ import { volumeRestoreOf, withVolumeRestore, type VolumeRestoreOptions } from '.
 import { checkedName, checkedSelection } from './backup.ts';
 import { addRestoreQueries } from './restore-queries.ts';
 
-interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, VolumeRestoreOptions {
+interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, VolumeRestoreOptions, FromEtcdOptions {
   readonly fromBackup?: string;
   readonly fromSchedule?: string;
   readonly allowPartiallyFailed: boolean;
@@ -82,7 +83,7 @@ export function restoreCommand(program: Command, done: (code: ExitCode) => void)
 }
 
 function withRestoreOptions(command: Command): Command {
-  return withVolumeRestore(withOutput(withSelection(withLocation(withClusterOptions(command)))))
+  return withFromEtcd(withVolumeRestore(withOutput(withSelection(withLocation(withClusterOptions(command))))))
     .option('--from-backup <name>', 'the backup to restore')
     .option('--from-schedule <name>', 'restore the newest good backup of this schedule')
     .option('--allow-partially-failed', 'with --from-schedule: take a partly failed backup, too, if it is newer', false)
@@ -106,7 +107,9 @@ async function plan(options: PlanOptions): Promise<ExitCode> {
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
-    const input = await inputOf('plan', cluster, { ...options, location, backup: await chosenBackup(session, location, options) });
+    const chosen = await chosenBackup(session, location, options);
+    if ('ended' in chosen) return chosen.ended;
+    const input = await inputOf('plan', cluster, { ...options, location, ...chosen });
     await reachableCluster(session, cluster);
     const planned: PlannedObject[] = [];
     let counts = emptyCounts();
@@ -132,9 +135,12 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   const cluster = await namedCluster(options);
   return withSession(async (session) => {
     const location = session.locationName(options.location);
-    const backup = await chosenBackup(session, location, options);
+    const isShownOnly = options.output === 'yaml' || options.output === 'json';
+    const chosen = await chosenBackup(session, location, { ...options, isShownOnly });
+    if ('ended' in chosen) return chosen.ended;
+    const { backup } = chosen;
     const input = await inputOf(name, cluster, { ...options, location, backup });
-    if (options.output === 'yaml' || options.output === 'json') {
+    if (isShownOnly) {
       process.stdout.write(options.output === 'yaml' ? stringify(input) : `${JSON.stringify(input, null, 2)}\n`);
       return 0;
     }
@@ -162,14 +168,32 @@ async function create(given: string | undefined, options: CreateOptions): Promis
   }, cluster);
 }
 
-/** The backup that is meant, by its own name or as the newest good one of a schedule. */
-async function chosenBackup(session: Session, location: string, options: PlanOptions): Promise<string> {
-  const { fromBackup, fromSchedule, allowPartiallyFailed } = options;
-  if ((fromBackup === undefined) === (fromSchedule === undefined)) {
-    throw new HoldfastError(FailureType.BadInput, 'say what to restore: --from-backup NAME or --from-schedule NAME');
+/**
+ * The backup that is meant, by its own name, as the newest good one of a schedule, or as what an etcd snapshot is read into; or how the command ended
+ * before there was one. A request that is only shown has nothing made for it.
+ */
+async function chosenBackup(
+  session: Session,
+  location: string,
+  options: PlanOptions & { readonly isShownOnly?: boolean },
+): Promise<{ readonly backup: string } | { readonly ended: ExitCode }> {
+  const { fromBackup, fromSchedule, fromEtcd, allowPartiallyFailed, encryptionConfig } = options;
+  if ([fromBackup, fromSchedule, fromEtcd].filter((named) => named !== undefined).length !== 1) {
+    throw new HoldfastError(
+      FailureType.BadInput,
+      'say what to restore: one of --from-backup NAME, --from-schedule NAME, --from-etcd BACKUP',
+    );
   }
-  if (fromBackup !== undefined) return fromBackup;
-  return goodBackupOf(session, { location, schedule: fromSchedule ?? '', partiallyFailedToo: allowPartiallyFailed });
+  if (encryptionConfig !== '' && fromEtcd === undefined) {
+    throw new HoldfastError(FailureType.BadInput, '--encryption-config is for --from-etcd only');
+  }
+  if (fromBackup !== undefined) return { backup: fromBackup };
+  if (fromEtcd === undefined) {
+    const wanted = { location, schedule: fromSchedule ?? '', partiallyFailedToo: allowPartiallyFailed };
+    return { backup: await goodBackupOf(session, wanted) };
+  }
+  if (options.isShownOnly === true) return { backup: snapshotBackupName(fromEtcd) };
+  return captureSnapshot(session, { location, backup: fromEtcd, encryptionConfig });
 }
 
 async function inputOf(
@@ -203,7 +227,7 @@ async function inputOf(
   };
 }
 
-function mappings(value: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function mappings(value: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const pairs = commaList(value, []).map((pair): [string, string] => {
     const [from, to, ...rest] = pair.split(':');
     if (!from || !to || rest.length > 0) throw new InvalidArgumentError(`"${pair}" is not old:new`);
@@ -221,7 +245,7 @@ function sizes(value: string, earlier: Readonly<Record<string, string>>): Readon
   return { ...earlier, ...Object.fromEntries(pairs) };
 }
 
-function allowances(value: string, earlier: readonly Allowance[]): readonly Allowance[] {
+export function allowances(value: string, earlier: readonly Allowance[]): readonly Allowance[] {
   const known = Object.values(Allowance);
   const named = commaList(value, []).map((word) => {
     const allowance = known.find((candidate) => candidate === word);

@@ -43,11 +43,11 @@ export function sandboxCommand(program: Command, done: (code: ExitCode) => void)
       done(await up(options));
     });
   named(sandbox.command('down'))
-    .description('stop it; its data is kept')
+    .description('stop it; its data is kept, but for that of an opened etcd snapshot')
     .option('--purge', 'remove its data, too', false)
     .action(async (options: NameOption & { readonly purge: boolean }) => {
-      await downSandbox({ name: options.name, purge: options.purge });
-      process.stdout.write(`sandbox "${options.name}" stopped${options.purge ? ', its data removed' : ''}\n`);
+      const isRemoved = await downSandbox({ name: options.name, purge: options.purge });
+      process.stdout.write(`sandbox "${options.name}" stopped${isRemoved ? ', its data removed' : ''}\n`);
     });
   withOutput(sandbox.command('status').option('--name <name>', 'which sandbox (default: all)'))
     .description('show what runs')

@@ -24,6 +24,7 @@ import { createSchedule, findSchedule, onSchedule, refuseKnownSchedule } from '.
 import { noteUnserved, unservedClusters } from '../schedules/worker-presence.ts';
 import { namedCluster, withSession } from '../session.ts';
 import { readBackupHooks } from '../hooks/hook-file.ts';
+import { clusterStateOf, withClusterState, type ClusterStateOptions } from '../cluster-state-options.ts';
 import { volumeRequestOf, withVolumeCapture, type VolumeCaptureOptions } from '../volumes/volume-options.ts';
 import { addScheduleQueries } from './schedule-queries.ts';
 
@@ -32,7 +33,8 @@ type CreateOptions = ClusterOptions &
   OutputOptions &
   RetentionOptions &
   VolumeCaptureOptions &
-  Omit<DefinitionOptions, 'retention' | 'volumeRequest' | 'hookRules'> & { readonly dryRun: boolean };
+  ClusterStateOptions &
+  Omit<DefinitionOptions, 'retention' | 'volumeRequest' | 'hookRules' | 'clusterState'> & { readonly dryRun: boolean };
 
 interface BackfillOptions {
   readonly from: string;
@@ -45,7 +47,9 @@ export function scheduleCommand(program: Command, done: (code: ExitCode) => void
   const schedule = program.command('schedule').description('recurring backups and checks, with retention');
   withOutput(
     withScheduleOptions(
-      withVolumeCapture(withRetention(withSelection(withLocation(withClusterOptions(schedule.command('create <name>')))))),
+      withClusterState(
+        withVolumeCapture(withRetention(withSelection(withLocation(withClusterOptions(schedule.command('create <name>')))))),
+      ),
     ),
   )
     .description('make a recurring backup, or with --check a recurring check of a location')
@@ -117,7 +121,14 @@ async function create(name: string, options: CreateOptions): Promise<void> {
     const place = { cluster: cluster.name, location: session.locationName(options.location) };
     const volumeRequest = await volumeRequestOf(options);
     const hookRules = options.hooks === undefined ? undefined : await readBackupHooks(options.hooks);
-    const definition = defineSchedule(name, place, { ...options, retention: retentionOf(options), volumeRequest, hookRules });
+    const clusterState = clusterStateOf(options, session.configuration);
+    const definition = defineSchedule(name, place, {
+      ...options,
+      retention: retentionOf(options),
+      volumeRequest,
+      hookRules,
+      clusterState,
+    });
     if (options.output === 'yaml' || options.output === 'json') {
       process.stdout.write(
         options.output === 'yaml' ? stringify(published(definition)) : `${JSON.stringify(published(definition), null, 2)}\n`,

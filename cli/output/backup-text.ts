@@ -1,9 +1,10 @@
 import type { BackupProjectResult } from '../../contracts/backup.ts';
 import type { BackupManifest } from '../../contracts/manifest.ts';
-import type { Issue } from '../../contracts/outcome.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
 import { capturedApplicationsText } from './application-text.ts';
 import { phase } from './colours.ts';
+import { capturedEtcdText } from './etcd-text.ts';
+import { issueLines } from './issue-lines.ts';
 import { bytes, count, duration } from './quantities.ts';
 import { table } from './table.ts';
 import { capturedVolumesText } from './volume-text.ts';
@@ -47,22 +48,8 @@ export function backupDetails(sequence: number, manifest: BackupManifest, wide: 
     table(['  KIND', 'OBJECTS', 'SIZE', 'REVISION'], kinds),
     ...capturedVolumesText(manifest.volumes),
     ...capturedApplicationsText(manifest.applications),
+    ...capturedEtcdText(manifest.etcd),
     ...(wide ? ['', 'Steps:', ...steps] : []),
     ...issueLines(manifest),
   ].join('\n');
-}
-
-/** Warnings and errors apart, each with what to do about it. */
-export function issueLines({
-  warnings,
-  errors,
-}: {
-  readonly warnings: readonly Issue[];
-  readonly errors: readonly Issue[];
-}): readonly string[] {
-  const lines = (title: string, issues: readonly Issue[]): readonly string[] =>
-    issues.length === 0
-      ? []
-      : ['', `${title}:`, ...issues.map((issue) => `  ${issue.message}${issue.advice === undefined ? '' : `; ${issue.advice}`}`)];
-  return [...lines('Warnings', warnings), ...lines('Errors', errors)];
 }

@@ -1,5 +1,5 @@
 import type { CopyRepositoryResult, CopyTotals } from '../../contracts/copy.ts';
-import { issueLines } from './backup-text.ts';
+import { issueLines } from './issue-lines.ts';
 import { phase } from './colours.ts';
 import { bytes, count, duration } from './quantities.ts';
 

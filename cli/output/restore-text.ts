@@ -6,7 +6,7 @@ import {
   type RestoreRecord,
 } from '../../contracts/restore.ts';
 import { recoveredApplicationsText } from './application-text.ts';
-import { issueLines } from './backup-text.ts';
+import { issueLines } from './issue-lines.ts';
 import { phase } from './colours.ts';
 import { objectText } from './diff-text.ts';
 import { count, duration } from './quantities.ts';

@@ -2,7 +2,8 @@ import type { RunScheduleInput, RunScheduleResult } from '../../contracts/schedu
 import { printSchedule } from '../../domain/schedule/expression.ts';
 import { printDuration } from '../../domain/time/duration.ts';
 import type { ScheduleView } from '../schedules/schedule-views.ts';
-import { backupResultText, issueLines } from './backup-text.ts';
+import { backupResultText } from './backup-text.ts';
+import { issueLines } from './issue-lines.ts';
 import { phase } from './colours.ts';
 import { age, duration } from './quantities.ts';
 

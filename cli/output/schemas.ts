@@ -2,18 +2,16 @@ import { z } from 'zod';
 import { CapturedApplication, PluginOptions, RecoveredApplication } from './application-schemas.ts';
 import { OUTPUT_FORMATS } from './print.ts';
 import { BackupHooks, HookCounts, RestoreHooks } from './hook-schemas.ts';
+import { CapturedEtcd, ETCD_SCHEMAS } from './etcd-schemas.ts';
+import { CapturedRelease, HELM_SCHEMAS } from './helm-schemas.ts';
+import { GIT_SCHEMAS } from './git-schemas.ts';
+import { Issue } from './issue-schema.ts';
 import { CapturedVolume, RestoredVolume, VolumeRequest, VolumeRestoreRequest, VOLUME_SCHEMAS, VolumesGc } from './volume-schemas.ts';
 
 /**
  * The shapes of `-o json` and `-o yaml`: part of the command line's contract. docs/schemas holds them as JSON Schema, a test keeps that up to
  * date and checks real answers against these. Fields may be added; none is removed or changes its meaning within a major version.
  */
-const Issue = z.object({
-  code: z.string(),
-  message: z.string(),
-  object: z.object({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() }).optional(),
-  advice: z.string().optional(),
-});
 const ObjectId = z.object({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
 const Type = z.object({ group: z.string(), version: z.string(), kind: z.string(), resource: z.string(), namespaced: z.boolean() });
 const Kind = z.object({ type: Type, count: z.int(), bytes: z.int(), revision: z.string(), fallbackReason: z.string().optional() });
@@ -59,6 +57,8 @@ const BackupSummary = z.object({
   holdReason: z.string(),
   volumes: z.array(CapturedVolume).optional(),
   applications: z.array(CapturedApplication).optional(),
+  etcd: CapturedEtcd.optional(),
+  releases: z.array(CapturedRelease).optional(),
   ...Account,
 });
 const RestoreOptions = z.object({
@@ -176,6 +176,9 @@ const Schedule = ScheduleBasics.extend({
 
 /** By command; the file name in docs/schemas. */
 export const SCHEMAS = {
+  ...ETCD_SCHEMAS,
+  ...HELM_SCHEMAS,
+  ...GIT_SCHEMAS,
   ...VOLUME_SCHEMAS,
   version: z.object({ version: z.string(), repositoryFormat: z.int(), node: z.string() }),
   doctor: z.array(z.object({ subject: z.string(), ok: z.boolean(), detail: z.string() })),

@@ -2,11 +2,13 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { QUERY_PROGRESS, type BackupProgress } from '../../contracts/backup.ts';
 import type { CopyProgress } from '../../contracts/copy.ts';
+import type { BackupEtcdProgress } from '../../contracts/etcd-backup.ts';
 import type { RestoreProgress } from '../../contracts/restore.ts';
 import type { ScheduleProgress } from '../../contracts/schedule.ts';
 import { copyTotalsText } from '../output/copy-text.ts';
 import { bytes, count } from '../output/quantities.ts';
 import { StatusLine } from '../output/status-line.ts';
+import { streamedBy } from './snapshot-progress.ts';
 import { waitingFor } from './waiting-for.ts';
 
 const POLL_MS = 300;
@@ -81,7 +83,7 @@ function showProgress(handle: WorkflowHandle, status: StatusLine): () => void {
       if (polls % POLLS_PER_REASON === 0) waits = { step: progress.step, reasons: await waitingFor(handle) };
       // A run that has come to another step does not wait for what it waited for in the one before.
       const [reason] = waits.step === progress.step ? waits.reasons : [];
-      if (reason === undefined) status.show(progress.step, detailOf(progress));
+      if (reason === undefined) status.show(progress.step, (await streamedBy(handle, progress)) ?? detailOf(progress));
       else status.show(`${progress.step}, waiting`, reason);
     } catch {
       // No worker answers just now; the result will come when one does.
@@ -90,12 +92,13 @@ function showProgress(handle: WorkflowHandle, status: StatusLine): () => void {
   return () => void poll();
 }
 
-export type RunProgress = BackupProgress | RestoreProgress | CopyProgress | ScheduleProgress;
+export type RunProgress = BackupProgress | BackupEtcdProgress | RestoreProgress | CopyProgress | ScheduleProgress;
 
 /** One line about how far a run is. */
 export function detailOf(progress: RunProgress): string {
   const problems = progress.errors > 0 ? `, ${count(progress.errors)} errors` : '';
   if ('attempt' in progress) return `${progress.backup}${progress.attempt > 1 ? `, attempt ${progress.attempt}` : ''}${problems}`;
+  if ('snapshotBytes' in progress) return `${bytes(progress.snapshotBytes)} of etcd stored${problems}`;
   if ('totals' in progress) return `${copyTotalsText(progress.totals)}${problems}`;
   if ('wave' in progress) return `${count(progress.objectsDone)} of ${count(progress.objectsTotal)} objects${problems}`;
   return `${count(progress.objectsDone)} objects, ${bytes(progress.bytesRead)} read, ${bytes(progress.bytesStored)} stored${problems}`;

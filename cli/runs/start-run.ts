@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { attributesOfNewRun } from '../../contracts/search-attributes.ts';
@@ -7,10 +7,10 @@ import type { Orchestrator } from '../../workers/embedded.ts';
 import type { NamedCluster } from '../session.ts';
 
 /** What kinds of runs are called, in commands and in Temporal's search attributes. */
-export type RunKind = 'backup' | 'restore' | 'copy' | 'schedule';
+export type RunKind = 'backup' | 'restore' | 'copy' | 'schedule' | 'git';
 
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'restoreProject' | 'copyRepository';
+  readonly workflow: 'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'syncGit' | 'importCommit';
   readonly workflowId: string;
   readonly kind: RunKind;
   readonly name: string;
@@ -36,9 +36,21 @@ export async function startRun(orchestrator: Orchestrator, request: RunRequest):
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new HoldfastError(FailureType.AlreadyExists, `${request.kind} "${request.name}" is running already`, {
       advice:
-        request.kind === 'copy' ? 'wait until it has ended' : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
+        request.kind === 'copy' || request.kind === 'git'
+          ? 'wait until it has ended'
+          : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
       cause: error,
     });
+  }
+}
+
+/** The same; a run of that name that is still going is joined: it is what an earlier process has left. */
+export async function startOrJoinRun(orchestrator: Orchestrator, request: RunRequest): Promise<WorkflowHandle> {
+  try {
+    return await startRun(orchestrator, request);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.type !== FailureType.AlreadyExists) throw error;
+    return orchestrator.client.workflow.getHandle(request.workflowId);
   }
 }
 

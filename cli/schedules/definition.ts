@@ -1,3 +1,4 @@
+import type { ClusterStateRequest } from '../../contracts/cluster-state.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { HookRule } from '../../contracts/hook.ts';
 import type { RetentionPolicy } from '../../contracts/retention.ts';
@@ -39,6 +40,7 @@ export interface DefinitionOptions extends SelectionOptions {
   readonly retention: RetentionPolicy;
   readonly volumeRequest: VolumeRequest | undefined;
   readonly hookRules: readonly HookRule[] | undefined;
+  readonly clusterState: ClusterStateRequest;
 }
 
 /** `-20261122-021500` is added to it for the name of each backup. */
@@ -81,6 +83,7 @@ function backupAction(options: DefinitionOptions): ScheduledBackup {
     labels: options.labels,
     ...(options.volumeRequest === undefined ? {} : { volumes: options.volumeRequest }),
     ...(options.hookRules === undefined ? {} : { hooks: options.hookRules }),
+    ...options.clusterState,
     ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
     // A time to live without rules: retention still removes what has expired.
     ...(retention ? { retention } : options.ttl === undefined ? {} : { retention: {} }),

@@ -30,6 +30,8 @@ const INJECTED_FINALIZERS: ReadonlySet<Json> = new Set([
   'service.kubernetes.io/load-balancer-cleanup',
 ]);
 
+const SCALED_KINDS: ReadonlySet<string> = new Set(['deployments.apps', 'replicasets.apps', 'replicationcontrollers', 'statefulsets.apps']);
+
 /** What controllers fill in after the object is created, beyond what `sanitise` drops. */
 const NOISE: ReadonlyMap<string, (object: JsonObject) => JsonObject> = new Map([
   ['persistentvolumeclaims', (claim: JsonObject) => dropAt(claim, ['spec'], ['volumeName'])],
@@ -51,14 +53,16 @@ const NOISE: ReadonlyMap<string, (object: JsonObject) => JsonObject> = new Map([
  */
 export function compareObjects(captured: JsonObject, live: JsonObject, options: CompareOptions): Comparison {
   const linkable = ownerNames(captured, options.ownerPresent);
-  const fields = differingFields(
+  const [wanted, found] = withoutOpenReplicas(
     comparable(captured, options, linkable),
     comparable(
       live,
       options,
       ownerNames(live, () => true),
     ),
+    options.type,
   );
+  const fields = differingFields(wanted, found);
   return { equal: fields.length === 0, fields };
 }
 
@@ -75,6 +79,13 @@ export function comparable(
   const clean = withoutInjectedFinalizers(sanitise(object, type, { preserveNodePorts, restoresVolume: () => false }));
   const quiet = withoutEmptyMaps(NOISE.get(resourceKey(type))?.(clean) ?? clean);
   return owners.length === 0 ? quiet : { ...quiet, metadata: { ...objectAt(quiet, 'metadata'), ownerReferences: owners } };
+}
+
+/** An API server always says how many replicas a workload has. One that does not is from Git, and leaves that to its autoscaler. */
+function withoutOpenReplicas(a: JsonObject, b: JsonObject, type: ResourceType): readonly [JsonObject, JsonObject] {
+  const isOpen = (object: JsonObject): boolean => field(object, 'spec', 'replicas') === undefined;
+  if (!SCALED_KINDS.has(resourceKey(type)) || isOpen(a) === isOpen(b)) return [a, b];
+  return [dropAt(a, ['spec'], ['replicas']), dropAt(b, ['spec'], ['replicas'])];
 }
 
 function ownerNames(object: JsonObject, counts: (owner: Owner) => boolean): readonly string[] {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { StreamKeeper } from '../../activities/quiesce/stream-keeper.ts';
-import { readStream, streamNamed } from '../../activities/recover/read-stream.ts';
+import { readStream, streamNamed } from '../../repository/read-stream.ts';
 import { recoverApplication, type RecoverWork } from '../../activities/recover/recover-application.ts';
 import type { CapturedApplication } from '../../contracts/application.ts';
 import type { JsonObject } from '../../contracts/json.ts';

@@ -12,6 +12,7 @@ const VERSIONED: Readonly<Record<string, string>> = {
   temporal: 'github.com/temporalio/cli',
   versitygw: 'github.com/versity/versitygw',
   restic: 'github.com/restic/restic',
+  helm: 'helm.sh/helm/v3',
   'fake-gcs-server': 'github.com/fsouza/fake-gcs-server',
   'csi-provisioner': 'github.com/kubernetes-csi/external-provisioner/v5',
   'csi-snapshotter': 'github.com/kubernetes-csi/external-snapshotter/v8',

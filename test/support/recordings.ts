@@ -1,6 +1,7 @@
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import { HoldfastError } from '../../contracts/failures.ts';
+import { SELECT_ALL } from '../../contracts/selection.ts';
 import { NOTHING_COPIED } from '../../domain/copy/totals.ts';
 import { NOTHING_COMPARED } from '../../domain/restore/reports.ts';
 import {
@@ -20,6 +21,7 @@ import {
   cursor,
   SECRETS,
 } from './fake-activities.ts';
+import { clusterStateActivities } from './fake-cluster-state.ts';
 import type { RunRequest } from './workflow-env.ts';
 
 /** One path through one workflow, to be recorded and replayed for ever. */
@@ -29,7 +31,7 @@ export interface Recording extends RunRequest {
 }
 
 export function recordings(): readonly Recording[] {
-  return [...backups(), ...restores(), ...copies(), ...schedules()];
+  return [...backups(), ...restores(), ...copies(), ...schedules(), ...clusterState()];
 }
 
 function backups(): readonly Recording[] {
@@ -93,6 +95,31 @@ function backups(): readonly Recording[] {
         await ended(handle);
       },
     },
+  ];
+}
+
+function clusterState(): readonly Recording[] {
+  const refused = () => Promise.reject(new HoldfastError('Forbidden', 'refused'));
+  const etcd = { name: 'b', cluster: 'c', location: 'l' };
+  const sync = { cluster: 'c', remote: 'r', selection: SELECT_ALL, source: { live: true } } as const;
+  const commit = { remote: 'r', commit: 'HEAD', location: 'l', cluster: 'c' };
+  const everything = { ...BACKUP, etcd: {}, helm: { pushTo: [] }, git: ['r'] };
+  const all = { ...backupActivities(), ...clusterStateActivities() };
+  return [
+    { workflow: 'backupProject', path: 'with-cluster-state', input: everything, activities: all, during: ended },
+    {
+      workflow: 'backupProject',
+      path: 'without-cluster-state',
+      input: everything,
+      activities: { ...all, captureEtcd: refused, exportCharts: refused, syncToGit: refused },
+      during: ended,
+    },
+    { workflow: 'backupEtcd', path: 'completed', input: etcd, activities: all, during: ended },
+    { workflow: 'backupEtcd', path: 'refused', input: etcd, activities: { ...all, captureEtcd: refused }, during: ended },
+    { workflow: 'syncGit', path: 'completed', input: sync, activities: all, during: ended },
+    { workflow: 'syncGit', path: 'refused', input: sync, activities: { ...all, syncToGit: refused }, during: ended },
+    { workflow: 'importCommit', path: 'completed', input: commit, activities: all, during: ended },
+    { workflow: 'importCommit', path: 'refused', input: commit, activities: { ...all, importCommit: refused }, during: ended },
   ];
 }
 

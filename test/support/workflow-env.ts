@@ -22,7 +22,7 @@ export interface WorkflowEnv {
 }
 
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'restoreProject' | 'copyRepository' | 'runSchedule';
+  readonly workflow: 'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'runSchedule' | 'syncGit' | 'importCommit';
   readonly input: unknown;
   readonly activities: Partial<HoldfastActivities>;
 }

@@ -59,6 +59,18 @@ describe('comparing with the live object', () => {
     expect(compare(captured, live)).toEqual({ equal: false, fields });
   });
 
+  it('takes any number of replicas where one side leaves it to an autoscaler, and none else', () => {
+    const [open, two, three] = [
+      object({ spec: { a: 1 } }),
+      object({ spec: { a: 1, replicas: 2 } }),
+      object({ spec: { a: 1, replicas: 3 } }),
+    ];
+    expect(compare(open, two, 'deployments.apps').equal).toBe(true);
+    expect(compare(object({ spec: { a: 2 } }), two, 'deployments.apps').fields).toEqual(['/spec/a']);
+    expect(compare(two, three, 'deployments.apps').fields).toEqual(['/spec/replicas']);
+    expect(compare(open, two, 'services').fields).toEqual(['/spec/replicas']);
+  });
+
   it('does not miss owners that cannot be linked', () => {
     expect(compare(owned('1'), object(), 'configmaps', false).equal).toBe(true);
   });

@@ -1,6 +1,6 @@
-import { FailureType, HoldfastError } from '../../contracts/failures.ts';
-import type { KeptStream } from '../../contracts/quiesce.ts';
-import type { Repository } from '../../repository/repository.ts';
+import { FailureType, HoldfastError } from '../contracts/failures.ts';
+import type { KeptStream } from '../contracts/quiesce.ts';
+import type { Repository } from './repository.ts';
 
 /**
  * A stream that a plugin has kept, piece by piece, as activities/quiesce/stream-keeper.ts has written it. Rejects with `Damaged` when it is not
