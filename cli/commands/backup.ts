@@ -161,7 +161,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
 }
 
 /** Two backups of one name in a location cannot be; better said before the work than after it. */
-async function refuseKnownName(session: Session, location: string, name: string): Promise<void> {
+export async function refuseKnownName(session: Session, location: string, name: string): Promise<void> {
   const repository = await session.repository(location);
   const known = (await repository.backups()).find((entry) => entry.manifest.name === name);
   if (!known) return;

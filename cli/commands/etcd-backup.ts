@@ -21,7 +21,8 @@ import {
 import { etcdBackupText } from '../output/etcd-text.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { undertake } from '../runs/undertake.ts';
-import { namedCluster, withSession, type NamedCluster, type Session } from '../session.ts';
+import { namedCluster, withSession, type NamedCluster } from '../session.ts';
+import { refuseKnownName } from './backup.ts';
 
 interface BackupOptions extends ClusterOptions, LocationOptions, OutputOptions, EtcdOptions {
   readonly cluster?: string;
@@ -95,13 +96,4 @@ function inputOf(options: BackupOptions, place: Pick<BackupEtcdInput, 'name' | '
     ...(Object.keys(options.labels).length === 0 ? {} : { labels: options.labels }),
     ...(options.ttl === undefined ? {} : { ttlSeconds: wholeSeconds(options.ttl, '--ttl') }),
   };
-}
-
-/** Two backups of one name in a location cannot be; better said before the work than after it. */
-async function refuseKnownName(session: Session, location: string, name: string): Promise<void> {
-  const repository = await session.repository(location);
-  if (!(await repository.backups()).some(({ manifest }) => manifest.name === name)) return;
-  throw new HoldfastError(FailureType.AlreadyExists, `backup "${name}" exists in location ${location}`, {
-    advice: 'choose another name, or leave it out',
-  });
 }

@@ -31,6 +31,8 @@ describe('the workflow bundle', () => {
   }, 60_000);
 
   it('exports exactly the workflows that Holdfast has', () => {
-    expect(Object.keys(workflows).sort()).toEqual(['backupProject', 'copyRepository', 'restoreProject', 'runSchedule']);
+    expect(Object.keys(workflows).sort()).toEqual([
+      ...['backupEtcd', 'backupProject', 'copyRepository', 'importCommit', 'restoreProject', 'runSchedule', 'syncGit'],
+    ]);
   });
 });

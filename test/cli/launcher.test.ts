@@ -50,7 +50,7 @@ describe('bin/holdfast', () => {
     await bundle(join(root, 'node_modules'));
     const ended = await launch({ PATH: await pathWithNode('v25.0.0') }, ['version']);
     expect(ended.stdout).toBe(
-      `bundled --disable-warning=ExperimentalWarning --max-semi-space-size=8 --heap-growing-percent=20 ${root}/cli/main.ts version\n`,
+      `bundled --disable-warning=ExperimentalWarning --disable-warning=DEP0123 --max-semi-space-size=8 --heap-growing-percent=20 ${root}/cli/main.ts version\n`,
     );
   });
 
