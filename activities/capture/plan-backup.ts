@@ -10,6 +10,7 @@ import { canonicalSelection } from '../../domain/selection/canonical-selection.t
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import { NAMESPACES } from './builtin-types.ts';
+import { discoverAll } from './discover-all.ts';
 import { listAll } from './list-all.ts';
 
 /** Discovers the cluster, resolves the selection and fixes the revision. Reads only. */
@@ -17,7 +18,7 @@ export async function planBackup(cluster: Cluster, input: BackupProjectInput, si
   refuseProblems(validateSelection(input.selection));
   const [version, discovery, { revision }] = await Promise.all([
     cluster.version({ signal }),
-    cluster.discover({ signal }),
+    discoverAll(cluster, signal),
     cluster.now({ signal }),
   ]);
   const types = resolveTypes(input.selection, discovery.types);

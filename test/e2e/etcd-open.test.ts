@@ -7,7 +7,7 @@ import { takeSnapshot, type Snapshot } from '../support/canonical.ts';
 import { definition } from '../support/definitions.ts';
 import { configMap, deployment, namespace } from '../support/objects.ts';
 import { TestPlace } from '../support/place.ts';
-import { RawApi, type PlainObject } from '../support/raw-api.ts';
+import { RawApi, until, type PlainObject } from '../support/raw-api.ts';
 import { startTestTemporal } from '../support/sandbox-env.ts';
 import { etcdAccess } from '../support/sandbox-snapshot.ts';
 
@@ -108,6 +108,14 @@ describe('the etcd snapshot of a backup', () => {
     expect((await hold('backup get -o name')).stdout).not.toContain('killed-etcd\n');
     const second = await hold('restore create again --from-etcd killed -n shop');
     expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('verification: equal') });
+    const { kinds } = (await described('killed-etcd')) as unknown as {
+      readonly kinds: readonly { readonly type: { readonly resource: string } }[];
+    };
+    expect(kinds.map(({ type }) => type.resource)).toContain('widgets');
+    await until('widgets are offered', async () => {
+      place.api.forgetKinds();
+      return (await place.api.kinds()).some(({ plural }) => plural === 'widgets');
+    });
     expect(await takeSnapshot(place.api, ['shop'])).toEqual(shop);
   }, 300_000);
 
