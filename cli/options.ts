@@ -83,6 +83,19 @@ export function selectionOf(options: SelectionOptions): Selection {
   };
 }
 
+export interface WaitOptions {
+  readonly wait: boolean;
+  /** Milliseconds; 0: for ever. */
+  readonly timeout: number;
+}
+
+/** For commands that start a run. */
+export function withWaiting(command: Command): Command {
+  return command
+    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
+    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0);
+}
+
 export function commaList(value: string, earlier: readonly string[]): readonly string[] {
   return [
     ...earlier,

@@ -1,19 +1,11 @@
 import { HoldfastError } from '../contracts/failures.ts';
 import type { Issue } from '../contracts/outcome.ts';
 import type { QuiesceTask } from '../contracts/quiesce.ts';
-import type { ResourceType } from '../contracts/resource.ts';
+import { AUTOSCALERS } from '../domain/resource/autoscaler.ts';
 import { textAt } from '../domain/resource/fields.ts';
 import type { PluginContext } from './plugin.ts';
 import { nameOf } from './pod-containers.ts';
 import { taskWarning } from './task.ts';
-
-const AUTOSCALERS: ResourceType = {
-  group: 'autoscaling',
-  version: 'v2',
-  kind: 'HorizontalPodAutoscaler',
-  resource: 'horizontalpodautoscalers',
-  namespaced: true,
-};
 
 /**
  * Names the autoscalers of a workload. Kubernetes' own stands still while the count is 0; those that others drive (KEDA) may start pods again,

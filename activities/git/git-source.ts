@@ -1,3 +1,4 @@
+import { AUTOSCALERS } from '../../domain/resource/autoscaler.ts';
 import type { SyncGitInput } from '../../contracts/git.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { STREAMS, type CapturePart } from '../../contracts/manifest.ts';
@@ -35,14 +36,6 @@ export interface GitState {
   readonly errors: readonly Issue[];
   objects(): AsyncIterable<SourceObject>;
 }
-
-const AUTOSCALERS: ResourceType = {
-  group: 'autoscaling',
-  version: 'v2',
-  kind: 'HorizontalPodAutoscaler',
-  resource: 'horizontalpodautoscalers',
-  namespaced: true,
-};
 
 /** Everything that the selection takes now, at one revision. */
 export async function liveState(cluster: Cluster, { selection, remote }: SyncGitInput, signal: AbortSignal): Promise<GitState> {

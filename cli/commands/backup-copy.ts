@@ -5,11 +5,12 @@ import { copyWorkflowId, NO_CLUSTER } from '../../contracts/workflow-ids.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  durationOption,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
 } from '../options.ts';
@@ -19,18 +20,14 @@ import { withOrchestrator } from '../runs/orchestration.ts';
 import { undertake } from '../runs/undertake.ts';
 import { namedCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 
-interface CopyOptions extends ClusterOptions, LocationOptions, OutputOptions {
+interface CopyOptions extends ClusterOptions, LocationOptions, OutputOptions, WaitOptions {
   readonly to: string;
-  readonly wait: boolean;
-  readonly timeout: number;
 }
 
 export function addBackupCopy(backup: Command, done: (code: ExitCode) => void): void {
-  withOutput(withLocation(withClusterOptions(backup.command('copy [name]'))))
+  withWaiting(withOutput(withLocation(withClusterOptions(backup.command('copy [name]')))))
     .description('bring all backups of a location to another one, as they are stored; with a name, make sure that this one is there')
     .requiredOption('--to <location>', 'where the copy is kept')
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (name: string | undefined, options: CopyOptions) => {
       done(await copy(name, options));
     });

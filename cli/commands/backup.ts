@@ -8,14 +8,15 @@ import { wholeSeconds } from '../../domain/time/duration.ts';
 import { validateSelection } from '../../domain/selection/validate-selection.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  durationOption,
   labelPairs,
   selectionOf,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   withSelection,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
   type SelectionOptions,
@@ -40,11 +41,9 @@ import { addBackupQueries } from './backup-queries.ts';
 import { addBackupVerify } from './backup-verify.ts';
 
 type PlanOptions = ClusterOptions & LocationOptions & OutputOptions & SelectionOptions;
-interface CreateOptions extends PlanOptions, VolumeCaptureOptions, ClusterStateOptions {
+interface CreateOptions extends PlanOptions, VolumeCaptureOptions, ClusterStateOptions, WaitOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly ttl?: string;
-  readonly wait: boolean;
-  readonly timeout: number;
 }
 
 export function backupCommand(program: Command, done: (code: ExitCode) => void): void {
@@ -56,12 +55,12 @@ export function backupCommand(program: Command, done: (code: ExitCode) => void):
       await plan(options);
     });
 
-  withClusterState(withVolumeCapture(withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]')))))))
+  withWaiting(
+    withClusterState(withVolumeCapture(withOutput(withSelection(withLocation(withClusterOptions(backup.command('create [name]'))))))),
+  )
     .description('make a recovery point')
     .option('--labels <key=value>', 'labels to select it by later (comma-separated, repeatable)', labelPairs, {})
     .option('--ttl <time>', 'how long it lives at least, e.g. 720h; then `backup prune` may remove it')
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (name: string | undefined, options: CreateOptions) => {
       done(await create(name, options));
     });

@@ -9,12 +9,13 @@ import { isClientOnly } from '../../workers/embedded.ts';
 import { etcdAccessOf, withEtcd, type EtcdOptions } from '../etcd/etcd-options.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  durationOption,
   labelPairs,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
 } from '../options.ts';
@@ -24,24 +25,20 @@ import { undertake } from '../runs/undertake.ts';
 import { namedCluster, withSession, type NamedCluster } from '../session.ts';
 import { refuseKnownName } from './backup.ts';
 
-interface BackupOptions extends ClusterOptions, LocationOptions, OutputOptions, EtcdOptions {
+interface BackupOptions extends ClusterOptions, LocationOptions, OutputOptions, EtcdOptions, WaitOptions {
   readonly cluster?: string;
   readonly controlPlaneFiles: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly ttl?: string;
-  readonly wait: boolean;
-  readonly timeout: number;
 }
 
 export function addEtcdBackup(etcd: Command, done: (code: ExitCode) => void): void {
-  withEtcd(withOutput(withLocation(withClusterOptions(etcd.command('backup [name]')))))
+  withWaiting(withEtcd(withOutput(withLocation(withClusterOptions(etcd.command('backup [name]'))))))
     .description("make a recovery point of a cluster's etcd alone")
     .option('--cluster <name>', 'name of the cluster, where no kubeconfig has a context for it')
     .option('--control-plane-files', 'also the PKI and manifests folders of a control-plane node (kubeadm)', false)
     .option('--labels <key=value>', 'labels to select it by later (comma-separated, repeatable)', labelPairs, {})
     .option('--ttl <time>', 'how long it lives at least, e.g. 720h; then `backup prune` may remove it')
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (name: string | undefined, options: BackupOptions) => {
       done(await backUp(name, options));
     });

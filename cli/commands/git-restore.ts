@@ -19,10 +19,12 @@ import { ExitCode } from '../exit-codes.ts';
 import {
   durationOption,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   withSelection,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
   type SelectionOptions,
@@ -37,15 +39,13 @@ import { namedCluster, reachableCluster, withSession, type NamedCluster, type Se
 import { checkedSelection } from './backup.ts';
 import { allowances, mappings } from './restore.ts';
 
-interface GitRestoreOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions {
+interface GitRestoreOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, WaitOptions {
   readonly remote: string;
   readonly plan: boolean;
   readonly namespaceMappings: Readonly<Record<string, string>>;
   readonly existing: ConflictPolicy;
   readonly allow: readonly Allowance[];
   readonly readinessTimeout: number;
-  readonly wait: boolean;
-  readonly timeout: number;
 }
 
 interface CommitRestore {
@@ -56,7 +56,7 @@ interface CommitRestore {
 }
 
 export function addGitRestore(git: Command, done: (code: ExitCode) => void): void {
-  withOutput(withSelection(withLocation(withClusterOptions(git.command('restore <commit>')))))
+  withWaiting(withOutput(withSelection(withLocation(withClusterOptions(git.command('restore <commit>'))))))
     .description('bring the state in a commit, or a part of it, into a cluster: it becomes a backup, and that is restored')
     .requiredOption('--remote <name>', 'the Git remote')
     .option('--plan', 'only show what it would do, without writing anything', false)
@@ -68,8 +68,6 @@ export function addGitRestore(git: Command, done: (code: ExitCode) => void): voi
     )
     .option('--allow <what>', 'restore what the policy gate holds back: see `restore create --help`', allowances, [])
     .option('--readiness-timeout <time>', 'how long to wait where later objects depend on earlier ones', durationOption, 120_000)
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (commit: string, options: GitRestoreOptions) => {
       done(await restore(commit, options));
     });

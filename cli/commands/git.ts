@@ -4,12 +4,13 @@ import { gitSyncWorkflowId } from '../../contracts/workflow-ids.ts';
 import { isClientOnly } from '../../workers/embedded.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  durationOption,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   withSelection,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
   type SelectionOptions,
@@ -22,20 +23,16 @@ import { checkedSelection } from './backup.ts';
 import { addGitLog } from './git-log.ts';
 import { addGitRestore } from './git-restore.ts';
 
-interface SyncOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions {
+interface SyncOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, WaitOptions {
   readonly fromBackup?: string;
-  readonly wait: boolean;
-  readonly timeout: number;
 }
 
 export function gitCommand(program: Command, done: (code: ExitCode) => void): void {
   const git = program.command('git').description('the state of a cluster as manifests in a Git repository: docs/git.md');
 
-  withOutput(withSelection(withLocation(withClusterOptions(git.command('sync <remote>')))))
+  withWaiting(withOutput(withSelection(withLocation(withClusterOptions(git.command('sync <remote>'))))))
     .description('bring the branch of the cluster to what is live now, as one commit')
     .option('--from-backup <name>', 'to what this backup has captured instead')
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (remote: string, options: SyncOptions) => {
       done(await sync(remote, options));
     });

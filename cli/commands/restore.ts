@@ -19,10 +19,12 @@ import {
   commaList,
   durationOption,
   withClusterOptions,
+  withWaiting,
   withLocation,
   withOutput,
   withSelection,
   type ClusterOptions,
+  type WaitOptions,
   type LocationOptions,
   type OutputOptions,
   type SelectionOptions,
@@ -57,10 +59,7 @@ interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, Se
   readonly readinessTimeout: number;
 }
 
-interface CreateOptions extends PlanOptions {
-  readonly wait: boolean;
-  readonly timeout: number;
-}
+type CreateOptions = PlanOptions & WaitOptions;
 
 export function restoreCommand(program: Command, done: (code: ExitCode) => void): void {
   const restore = program.command('restore').description('bring a backup, or a part of it, into a cluster');
@@ -71,10 +70,8 @@ export function restoreCommand(program: Command, done: (code: ExitCode) => void)
       done(await plan(options));
     });
 
-  withRestoreOptions(restore.command('create [name]'))
+  withWaiting(withRestoreOptions(restore.command('create [name]')))
     .description('restore, then compare the cluster with the backup')
-    .option('-w, --wait', 'wait until it has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
     .action(async (name: string | undefined, options: CreateOptions) => {
       done(await create(name, options));
     });

@@ -6,15 +6,16 @@ import { printSchedule } from '../../domain/schedule/expression.ts';
 import { parseInstant, printInstant } from '../../domain/time/instant.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import {
-  durationOption,
   labelPairs,
   withClusterOptions,
   withLocation,
   withOutput,
   withSelection,
+  withWaiting,
   type ClusterOptions,
   type LocationOptions,
   type OutputOptions,
+  type WaitOptions,
 } from '../options.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
 import { defineSchedule, type DefinitionOptions, type ScheduleDefinition } from '../schedules/definition.ts';
@@ -71,12 +72,9 @@ export function scheduleCommand(program: Command, done: (code: ExitCode) => void
     .action(async (name: string, { reason }: { readonly reason: string }) => {
       await change(name, (handle) => handle.unpause(reason), 'unpaused');
     });
-  schedule
-    .command('trigger <name>')
+  withWaiting(schedule.command('trigger <name>'))
     .description('run it now, besides its own times')
-    .option('-w, --wait', 'wait until the run has ended (always so without a Temporal server of your own)', false)
-    .option('--timeout <time>', 'stop waiting after this long; the run goes on', durationOption, 0)
-    .action(async (name: string, options: { readonly wait: boolean; readonly timeout: number }) => {
+    .action(async (name: string, options: WaitOptions) => {
       done(await followTriggered(name, options));
     });
   schedule

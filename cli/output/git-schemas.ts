@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const ObjectId = z.object({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
-const Issue = z.object({ code: z.string(), message: z.string(), object: ObjectId.optional(), advice: z.string().optional() });
+import { Issue, ObjectId } from './issue-schema.ts';
 
 const GitSynced = z.object({
   remote: z.string(),

@@ -1,19 +1,8 @@
+import type { CapturedRelease } from '../../contracts/helm.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import { table } from './table.ts';
 
-interface ListedRelease {
-  readonly namespace: string;
-  readonly name: string;
-  readonly revision: number;
-  readonly status: string;
-  readonly chart: string;
-  readonly version: string;
-  readonly appVersion: string;
-  readonly valuesHash: string;
-  readonly archiveKind?: 'source' | 'rendered';
-  readonly archiveSha256?: string;
-  readonly pushed: readonly string[];
-}
+type ListedRelease = Omit<CapturedRelease, 'archive' | 'archiveVersion'>;
 
 /** The inventory of releases. ARCHIVE says what the chart was made from. */
 export function exportText(releases: readonly ListedRelease[], wide: boolean): string {
