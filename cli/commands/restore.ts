@@ -46,6 +46,7 @@ interface PlanOptions extends ClusterOptions, LocationOptions, OutputOptions, Se
   readonly fromBackup?: string;
   readonly fromSchedule?: string;
   readonly allowPartiallyFailed: boolean;
+  readonly wholeCluster: boolean;
   readonly namespaceMappings: Readonly<Record<string, string>>;
   readonly storageClassMapping: Readonly<Record<string, string>>;
   readonly volumeSize: Readonly<Record<string, string>>;
@@ -94,6 +95,11 @@ function withRestoreOptions(command: Command): Command {
     )
     .addOption(new Option('--existing-resource-policy <policy>', 'the same, as Velero spells it').choices(['none', 'update']).hideHelp())
     .option('--hooks <file>', 'commands and init containers for the restored pods, as in spec.hooks of a Velero Restore')
+    .option(
+      '--whole-cluster',
+      'everything, into a cluster that is to take the place of the old one: node ports, and all that the policy gate holds back',
+      false,
+    )
     .option('--include-controlled', 'also restore what a controller would make again (pods of a ReplicaSet ...)', false)
     .option('--preserve-nodeports', 'keep the node ports of services', false)
     .option('--allow <what>', `restore what the policy gate holds back: ${Object.values(Allowance).join(', ')}`, allowances, [])
@@ -199,6 +205,9 @@ async function inputOf(
   options: PlanOptions & { readonly backup: string },
 ): Promise<RestoreProjectInput> {
   const storage = { storageClassMapping: options.storageClassMapping, volumeSizes: options.volumeSize };
+  if (options.wholeCluster && Object.keys(options.namespaceMappings).length > 0) {
+    throw new HoldfastError(FailureType.BadInput, '--whole-cluster brings namespaces back as they were: leave out --namespace-mappings');
+  }
   const problems = [...mappingProblems(options.namespaceMappings), ...storageProblems(storage)];
   if (problems.length > 0) throw new HoldfastError(FailureType.BadInput, problems.join('; '));
   const volumes = volumeRestoreOf(options);
@@ -212,8 +221,8 @@ async function inputOf(
       namespaceMapping: options.namespaceMappings,
       conflictPolicy: options.existingResourcePolicy === 'update' ? ConflictPolicy.Update : options.existing,
       includeControlled: options.includeControlled,
-      preserveNodePorts: options.preserveNodeports,
-      allow: options.allow,
+      preserveNodePorts: options.preserveNodeports || options.wholeCluster,
+      allow: options.wholeCluster ? Object.values(Allowance) : options.allow,
       readinessTimeoutMs: options.readinessTimeout,
       ...(Object.keys(options.storageClassMapping).length === 0 ? {} : { storageClassMapping: options.storageClassMapping }),
       ...(Object.keys(options.volumeSize).length === 0 ? {} : { volumeSizes: options.volumeSize }),

@@ -44,6 +44,7 @@ const OBJECT_RULES: ReadonlyMap<string, (object: JsonObject) => string> = new Ma
   ['jobs.batch', jobReason],
   ['secrets', secretReason],
   ['configmaps', configMapReason],
+  ['clustertrustbundles.certificates.k8s.io', trustBundleReason],
   ['endpoints', endpointsReason],
   ['endpointslices.discovery.k8s.io', endpointSliceReason],
   ['apiservices.apiregistration.k8s.io', apiServiceReason],
@@ -90,6 +91,12 @@ function configMapReason(configMap: JsonObject): string {
   if (name === 'kube-root-ca.crt') return 'published by the cluster into every namespace';
   const ofServer = name === 'extension-apiserver-authentication' && textAt(configMap, 'metadata', 'namespace') === 'kube-system';
   return ofServer ? 'written by the API server' : '';
+}
+
+function trustBundleReason(bundle: JsonObject): string {
+  return textAt(bundle, 'spec', 'signerName').startsWith('kubernetes.io/')
+    ? 'published by the control plane: it is about the certificates of the old one'
+    : '';
 }
 
 function endpointsReason(endpoints: JsonObject): string {

@@ -42,6 +42,7 @@ const TABLE: readonly (readonly [string, string, boolean, readonly string[]])[] 
   ['clusterrolebindings.rbac.authorization.k8s.io', 'ClusterRoleBinding', false, []],
   ['customresourcedefinitions.apiextensions.k8s.io', 'CustomResourceDefinition', false, ['crd', 'crds']],
   ['apiservices.apiregistration.k8s.io', 'APIService', false, []],
+  ['clustertrustbundles.certificates.k8s.io', 'ClusterTrustBundle', false, []],
   ['mutatingwebhookconfigurations.admissionregistration.k8s.io', 'MutatingWebhookConfiguration', false, []],
   ['validatingwebhookconfigurations.admissionregistration.k8s.io', 'ValidatingWebhookConfiguration', false, []],
   ['certificates.cert-manager.io', 'Certificate', true, ['cert']],

@@ -81,6 +81,11 @@ describe('bad input', () => {
     ['completion', 2, /missing required argument/],
 
     ['backup create a b', 2, /too many arguments/],
+    ['backup create a --control-plane-files', 2, /--control-plane-files goes with --include-etcd/],
+    ['backup create a --push-charts museum', 2, /--push-charts goes with --helm/],
+    ['backup create a --helm --push-charts museum', 3, /chart repository "museum" is not configured/],
+    ['schedule create a --schedule @daily --git state', 3, /Git remote "state" is not configured/],
+    ['restore create a --from-backup good --whole-cluster --namespace-mappings bad:worse', 2, /leave out --namespace-mappings/],
     ['backup create Bad_Name', 2, /Bad_Name.*lower-case/],
     ['backup create ../up', 2, /lower-case/],
     ['backup create x -l =', 2, /label selector/],

@@ -58,11 +58,13 @@ export async function startTestNode({ withStorageDriver = false } = {}): Promise
 async function startTestSandbox(state: string, parts: Pick<UpOptions, 'withNode' | 'withStorageDriver'>): Promise<Sandbox & Stoppable> {
   const name = `test-${randomBytes(4).toString('hex')}`;
   const sandbox = await upSandbox({ name, state, ...parts, lifetime: 'process' });
-  const stop = async () => {
+  let stopped: Promise<void> | undefined;
+  const down = async (): Promise<void> => {
     await downSandbox({ name, state, purge: true });
     await removeFolder(state);
   };
-  return { ...sandbox, stop };
+  // A test may lose its cluster before it is closed.
+  return { ...sandbox, stop: () => (stopped ??= down()) };
 }
 
 /** An S3 server with no bucket in it, path style. */

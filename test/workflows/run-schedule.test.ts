@@ -5,6 +5,7 @@ import type { CommitBackupInput, HoldfastActivities } from '../../contracts/acti
 import { HoldfastError } from '../../contracts/failures.ts';
 import type { PruneBackupsInput, RunScheduleInput, RunScheduleResult } from '../../contracts/schedule.ts';
 import { captured, CONFIG_MAPS, plan, SCHEDULED, scheduleActivities } from '../support/fake-activities.ts';
+import { clusterStateActivities, ETCD, RELEASE } from '../support/fake-cluster-state.ts';
 import { startWorkflowEnv, type WorkflowEnv } from '../support/workflow-env.ts';
 
 let env: WorkflowEnv;
@@ -44,6 +45,15 @@ describe('runSchedule', () => {
       name: result.backup?.name,
     });
     expect(prunes).toEqual([{ location: 'l', schedule: 'nightly', cluster: 'c', policy: { keepLast: 2 } }]);
+  });
+
+  it('takes etcd, charts and Git along as it was told', async () => {
+    const state = { etcd: { controlPlaneFiles: true }, helm: { pushTo: ['museum'] }, git: ['state'] };
+    const result = await run(
+      { ...scheduleActivities(), ...clusterStateActivities() },
+      { ...SCHEDULED, action: { ...SCHEDULED.action, ...state } as RunScheduleInput['action'] },
+    );
+    expect(result).toMatchObject({ phase: 'Completed', backup: { etcd: ETCD, releases: [RELEASE], git: [{ remote: 'state' }] } });
   });
 
   it('tries a failed backup again under the same name, and says how often it took', async () => {
