@@ -16,6 +16,7 @@ export const CUSTOM_RESOURCE_DEFINITIONS = clusterScoped({
   kind: 'CustomResourceDefinition',
   resource: 'customresourcedefinitions',
 });
+export const API_SERVICES = clusterScoped({ group: 'apiregistration.k8s.io', kind: 'APIService', resource: 'apiservices' });
 export const CLAIMS: ResourceType = {
   group: '',
   version: 'v1',

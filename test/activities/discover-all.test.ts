@@ -14,7 +14,7 @@ function definition(
   const { established = 'True', served = true, deleted } = more;
   return {
     metadata: { name: `${plural}.example.com`, ...(deleted === undefined ? {} : { deletionTimestamp: deleted }) },
-    spec: { versions: [{ name: 'v1', served }] },
+    spec: { group: 'example.com', versions: [{ name: 'v1', served }] },
     status: { conditions: [{ type: 'Established', status: established }] },
   };
 }
@@ -25,10 +25,20 @@ function offered(plural: string): DiscoveredType {
 }
 
 /** Offers one list of kinds after the other, and the last one from then on. */
-function cluster(definitions: readonly JsonObject[], offers: readonly (readonly string[])[], script?: ListScript) {
+function cluster(
+  definitions: readonly JsonObject[],
+  offers: readonly (readonly string[])[],
+  { script, services = [] }: { readonly script?: ListScript; readonly services?: readonly JsonObject[] } = {},
+) {
   const waiting = [...offers];
   let asked = 0;
-  const listing = listingCluster(new Map([['customresourcedefinitions', definitions]]), script);
+  const listing = listingCluster(
+    new Map([
+      ['customresourcedefinitions', definitions],
+      ['apiservices', services],
+    ]),
+    script,
+  );
   const discover = () => {
     asked += 1;
     const plurals = (waiting.length > 1 ? waiting.shift() : waiting[0]) ?? [];
@@ -64,9 +74,18 @@ describe('discovery for a backup', () => {
     expect(unavailable).toMatchObject([{ groupVersion: 'widgets.example.com' }]);
   });
 
+  it('waits for nothing that an APIService has given to another server, and names it', async () => {
+    const ours = { metadata: { name: 'v1.other.example.com' }, spec: {} };
+    const foreign = { metadata: { name: 'v1.example.com' }, spec: { service: { namespace: 'a', name: 'b' } } };
+    const { cluster: shadowed, asked } = cluster([definition('widgets')], [['gears']], { services: [ours, foreign] });
+    const { unavailable } = await discoverAll(shadowed, SIGNAL);
+    expect(unavailable).toEqual([{ groupVersion: 'widgets.example.com', reason: 'an APIService gives its group to another server' }]);
+    expect(asked()).toBe(1);
+  });
+
   it('takes what is offered where definitions may not be seen', async () => {
     const refuse = () => Promise.reject(new HoldfastError('Forbidden', 'no'));
-    const { cluster: narrow } = cluster([definition('widgets')], [['gears']], refuse);
+    const { cluster: narrow } = cluster([definition('widgets')], [['gears']], { script: refuse });
     expect((await discoverAll(narrow, SIGNAL)).types).toHaveLength(1);
   });
 });
