@@ -24,10 +24,12 @@ export function etcdActivities(dependencies: ActivityDependencies): EtcdActiviti
 }
 
 async function filesOf(
-  dependencies: Pick<ActivityDependencies, 'cluster' | 'nodeFiles'>,
+  dependencies: Pick<ActivityDependencies, 'cluster' | 'nodeFiles' | 'controlPlaneFolders'>,
   { cluster, runId }: CaptureEtcdInput,
   { signal }: Pulse,
 ): Promise<ControlPlaneFiles> {
   const connected = await dependencies.cluster(cluster);
-  return controlPlaneFiles({ cluster: connected, nodeFiles: await dependencies.nodeFiles(cluster), runId, signal });
+  const nodeFiles = await dependencies.nodeFiles(cluster);
+  const folders = dependencies.controlPlaneFolders(cluster);
+  return controlPlaneFiles({ cluster: connected, nodeFiles, runId, signal, ...(folders ? { folders } : {}) });
 }

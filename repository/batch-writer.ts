@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
 import { uploadOrAdopt } from './adopting-upload.ts';
+import { InOrder } from './in-order.ts';
 import { packKey } from './layout.ts';
 import type { PackTable } from './pack-table.ts';
 import { PackWriter } from './pack-writer.ts';
@@ -11,6 +12,10 @@ import type { SegmentIndex } from './segment-index.ts';
 const PARALLEL_UPLOADS = 3;
 /** Packs being uploaded or waiting for it, above which `ready` makes the caller wait. */
 const PACKS_IN_FLIGHT = 4;
+/** Segments from this size on are compressed in another thread while the next ones are read. */
+const ASIDE_BYTES = 1024 ** 2;
+/** Segments being compressed, above which `ready` makes the caller wait. */
+const FRAMES_IN_MAKING = 3;
 
 export interface BatchResult {
   readonly newSegments: number;
@@ -19,6 +24,13 @@ export interface BatchResult {
   /** Bytes of packs and index that this batch made. */
   readonly storedBytes: number;
   readonly packs: number;
+}
+
+/** A segment and the bytes that go into a pack for it. */
+interface Framed {
+  readonly id: Buffer;
+  readonly plain: Buffer;
+  readonly frame: Buffer;
 }
 
 export interface BatchParts {
@@ -41,6 +53,10 @@ export class BatchWriter {
   readonly #uploads: Promise<PackTable>[] = [];
   readonly #inFlight = new Set<Promise<PackTable>>();
   readonly #added = new Set<string>();
+  /** Segments go into packs in the order in which they were added, however long each takes. */
+  readonly #making = new InOrder<Framed>((made) => {
+    this.#append(made);
+  });
   #pack: PackWriter;
   #frames = 0;
   #known = 0;
@@ -63,11 +79,11 @@ export class BatchWriter {
       this.#known++;
       return name;
     }
-    const frame = this.#parts.codec.frame(id, plain);
-    if (this.#pack.wouldOverflow(frame)) this.#closePack();
-    this.#pack.add({ id, plain }, frame, this.#frames++);
     this.#added.add(name);
-    if (this.#pack.isFull) this.#closePack();
+    const { codec } = this.#parts;
+    if (plain.length >= ASIDE_BYTES) this.#making.put(codec.frameAside(id, plain).then((frame) => ({ id, plain, frame })));
+    else if (this.#making.size > 0) this.#making.put(Promise.resolve({ id, plain, frame: codec.frame(id, plain) }));
+    else this.#append({ id, plain, frame: codec.frame(id, plain) });
     return name;
   }
 
@@ -76,8 +92,12 @@ export class BatchWriter {
     return this.add([Buffer.from(JSON.stringify(document))]);
   }
 
-  /** Resolves when few enough packs wait for upload: at most 5 packs (40 to 80 MiB) are then in memory. Fails when an upload has failed. */
+  /**
+   * Resolves when few enough packs wait for upload, and few enough segments for their pack: at most 5 packs (40 to 80 MiB) and 2 large segments
+   * are then in memory. Fails when an upload has failed.
+   */
   async ready(): Promise<void> {
+    while (this.#making.size >= FRAMES_IN_MAKING) await this.#making.first();
     while (this.#inFlight.size >= PACKS_IN_FLIGHT) await Promise.race(this.#inFlight);
   }
 
@@ -85,6 +105,7 @@ export class BatchWriter {
   async finish(signal?: AbortSignal): Promise<BatchResult> {
     this.#finished = true;
     const options = signal ? { signal } : this.#options;
+    await this.#making.all();
     if (!this.#pack.isEmpty) this.#closePack(options);
     const packs = await Promise.all(this.#uploads);
     const indexBytes = packs.length === 0 ? 0 : await this.#parts.index.publish(packs, options);
@@ -94,6 +115,12 @@ export class BatchWriter {
       storedBytes: packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, indexBytes),
       packs: packs.length,
     };
+  }
+
+  #append({ id, plain, frame }: Framed): void {
+    if (this.#pack.wouldOverflow(frame)) this.#closePack();
+    this.#pack.add({ id, plain }, frame, this.#frames++);
+    if (this.#pack.isFull) this.#closePack();
   }
 
   #closePack(options = this.#options): void {

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
+import { compress, compressAside } from './compression.ts';
 import { damaged, isFailure, newerFormat, UnknownDataKey } from './failures.ts';
 import type { BoxKeys, BoxKind, KeyMaterial } from './key-material.ts';
 
@@ -40,11 +41,21 @@ export class BoxSealer {
   /** `pad` hides the exact size, for documents whose size says something about their content. */
   seal(label: BoxLabel, plain: Uint8Array, pad = false): Buffer {
     if (plain.byteLength > MAX_PLAIN_BYTES) throw new RangeError(`a box of ${plain.byteLength} bytes`);
-    const { codec, payload } = pack(plain, { pad, level: this.#level });
+    const compressed = compress(plain, this.#level);
+    return this.#encrypt(label, plain.byteLength, pad ? padded(compressed) : smaller(plain, compressed));
+  }
+
+  /** The same box, compressed in another thread. `plain` must stay as it is until it is there. */
+  async sealAside(label: BoxLabel, plain: Uint8Array): Promise<Buffer> {
+    if (plain.byteLength > MAX_PLAIN_BYTES) throw new RangeError(`a box of ${plain.byteLength} bytes`);
+    return this.#encrypt(label, plain.byteLength, smaller(plain, await compressAside(plain, this.#level)));
+  }
+
+  #encrypt(label: BoxLabel, plainBytes: number, { codec, payload }: Packed): Buffer {
     const keys = this.keys.newest;
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt8(keys.dataKey.number * CODECS + codec, 0);
-    head.writeUInt32BE(plain.byteLength, 1);
+    head.writeUInt32BE(plainBytes, 1);
     const bound = this.#additionalData(label, head);
     const nonce = keys.mac(`${label.kind}/nonce`, bound, payload).subarray(0, NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', keys.key(`${label.kind}/data`), nonce);
@@ -108,13 +119,16 @@ export function dataKeyOf(box: Buffer): number {
   return Math.floor(box.readUInt8(0) / CODECS);
 }
 
-function pack(
-  plain: Uint8Array,
-  { pad, level }: { readonly pad: boolean; readonly level: number },
-): { readonly codec: number; readonly payload: Uint8Array } {
-  const compressed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: level } });
-  if (!pad)
-    return compressed.length < plain.byteLength ? { codec: Codec.Zstd, payload: compressed } : { codec: Codec.Plain, payload: plain };
+interface Packed {
+  readonly codec: number;
+  readonly payload: Uint8Array;
+}
+
+function smaller(plain: Uint8Array, compressed: Buffer): Packed {
+  return compressed.length < plain.byteLength ? { codec: Codec.Zstd, payload: compressed } : { codec: Codec.Plain, payload: plain };
+}
+
+function padded(compressed: Buffer): Packed {
   const payload = Buffer.alloc(Math.ceil((4 + compressed.length) / PADDING_BYTES) * PADDING_BYTES);
   payload.writeUInt32BE(compressed.length);
   payload.set(compressed, 4);

@@ -28,6 +28,11 @@ export class SegmentCodec {
     return this.#sealer.seal({ kind: 'segment', name: id.toString('hex') }, plain);
   }
 
+  /** The same bytes, for large segments: the most of the work is done in another thread. `plain` must stay as it is until they are there. */
+  frameAside(id: Buffer, plain: Uint8Array): Promise<Buffer> {
+    return this.#sealer.sealAside({ kind: 'segment', name: id.toString('hex') }, plain);
+  }
+
   /** Plain bytes of a frame, proven to be those that the id names; else `Damaged`. */
   open(id: Buffer, frame: Buffer, where: string): Buffer {
     const plain = this.#sealer.open({ kind: 'segment', name: id.toString('hex') }, frame, where);

@@ -15,7 +15,7 @@ interface StoreAccess extends ProbeCredential {
 }
 
 /**
- * Finds out where in an etcd the API server's objects are, and which kinds are encrypted. Of each kind the value written first and the one written
+ * Finds out where in an etcd the API server's objects are, of which kinds they are, and which of those are encrypted. Of each kind the value written first and the one written
  * last are looked at: encryption that was begun or ended at some time shows in one of them. `BadInput` when it holds no Kubernetes objects.
  */
 export async function inspectStore(access: StoreAccess): Promise<OpenedStore> {
@@ -31,8 +31,9 @@ export async function inspectStore(access: StoreAccess): Promise<OpenedStore> {
   try {
     const prefix = await prefixOf(etcd);
     const encrypted: EncryptedKind[] = [];
-    for (const kind of await kindsOf(etcd, prefix)) encrypted.push(...(await encryptionOf(etcd, kind)));
-    return { prefix, encrypted };
+    const kinds = await kindsOf(etcd, prefix);
+    for (const kind of kinds) encrypted.push(...(await encryptionOf(etcd, kind)));
+    return { prefix, kinds: kinds.map(({ resource }) => resource), encrypted };
   } finally {
     etcd.close();
   }

@@ -24,6 +24,8 @@ export interface OpenedPlace {
 export interface OpenedStore {
   /** Under which the API server finds its objects. */
   readonly prefix: string;
+  /** Plural and group of every kind that has keys, as the store calls them: those of Kubernetes' own are without their group, and some have names of old. */
+  readonly kinds: readonly string[];
   readonly encrypted: readonly EncryptedKind[];
 }
 
@@ -49,7 +51,7 @@ export function readOpenedPlace(paths: SandboxPaths): Promise<OpenedPlace | unde
 }
 
 /** Undefined until etcd has been looked into. */
-export function readOpenedStore(paths: SandboxPaths): Promise<OpenedStore | undefined> {
+export function readOpenedStore(paths: Pick<SandboxPaths, 'folder'>): Promise<OpenedStore | undefined> {
   return readJson<OpenedStore>(openedFiles(paths).store);
 }
 

@@ -1,10 +1,12 @@
 /**
- * `npm run bench -- api [--record] [--repetitions 3] [--objects 10000] [--namespaces 200]` and `npm run bench -- large [--record]`: measure on
- * real servers of their own, print a table, and with --record write it to docs/benchmarks.md. Linux only: memory is read from /proc.
+ * `npm run bench -- api [--record] [--repetitions 3] [--objects 10000] [--namespaces 200]`, `npm run bench -- large [--record]` and
+ * `npm run bench -- etcd [--record] [--repetitions 5]`: measure on real servers of their own, print a table, and with --record write it to
+ * docs/benchmarks.md. Linux only: memory is read from /proc.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchApi } from './bench-api.ts';
+import { benchEtcd } from './bench-etcd.ts';
 import { benchLarge } from './bench-large.ts';
 import { circumstances, markdownTable, median, record, type Measure } from './bench-report.ts';
 
@@ -30,9 +32,10 @@ if (what === 'api') {
   const [repetitions, objects, namespaces] = [Number(flags.repetitions), Number(flags.objects), Number(flags.namespaces)];
   await report(what, await benchApi({ repetitions, objects, namespaces }));
 } else if (what === 'large') await report(what, await benchLarge());
+else if (what === 'etcd') await report(what, await benchEtcd(Number(flags.repetitions)));
 else {
   console.error(
-    'bench: say what to measure: npm run bench -- api [--record] [--repetitions N] [--objects N] [--namespaces N], or large [--record]',
+    'bench: say what to measure: npm run bench -- api [--record] [--repetitions N] [--objects N] [--namespaces N], large [--record], or etcd [--record] [--repetitions N]',
   );
   process.exitCode = 2;
 }

@@ -9,7 +9,7 @@ import type { Configuration } from './configuration.ts';
 export type { RestoredEtcd } from '../etcd/restore-snapshot.ts';
 
 /** What etcd needs. */
-export interface EtcdServices extends Pick<ActivityDependencies, 'etcd'> {
+export interface EtcdServices extends Pick<ActivityDependencies, 'etcd' | 'controlPlaneFolders'> {
   /** Resolves when one endpoint at least answers; rejects with all reasons otherwise. */
   checkEtcd(cluster: string, access?: EtcdAccess): Promise<void>;
   /** Makes data directories from the snapshot of a backup. */
@@ -36,6 +36,7 @@ export function etcdServices({ configuration, repository }: Parts): EtcdServices
   };
   return {
     etcd,
+    controlPlaneFolders: (cluster) => configuration.clusters?.[cluster]?.controlPlaneFiles,
     checkEtcd: async (cluster, access) => {
       const opened = await etcd(cluster, access);
       try {

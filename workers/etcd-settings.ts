@@ -7,7 +7,12 @@ import { readSecret, SecretSource } from './secret-sources.ts';
 
 const text = z.string().min(1);
 
-/** `clusters` in the configuration file: how a cluster's etcd is reached by backups that do not say. Paths are of the worker's machine. */
+const nodeFolder = z.string().regex(/^\/[^\0]+$/, 'is no absolute path');
+
+/**
+ * `clusters` in the configuration file: how a cluster's etcd is reached by backups that do not say (paths are of the worker's machine), and where its
+ * control-plane nodes keep their files, if not where kubeadm does (paths are of the nodes).
+ */
 export const ClusterSettings = z.strictObject({
   etcd: z
     .strictObject({
@@ -19,6 +24,7 @@ export const ClusterSettings = z.strictObject({
       password: SecretSource.exactOptional(),
     })
     .exactOptional(),
+  controlPlaneFiles: z.strictObject({ pki: nodeFolder, manifests: nodeFolder }).exactOptional(),
 });
 type ClusterSettings = z.infer<typeof ClusterSettings>;
 

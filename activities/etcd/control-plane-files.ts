@@ -12,8 +12,14 @@ const CONTROL_PLANE = 'node-role.kubernetes.io/control-plane';
 /** More control-plane nodes than anybody has. */
 const MOST = 100;
 
+/** Absolute paths of a node's folders. */
+export interface ControlPlaneFolders {
+  readonly pki: string;
+  readonly manifests: string;
+}
+
 /** Where kubeadm keeps them. */
-const KUBEADM_FOLDERS = { pki: '/etc/kubernetes/pki', manifests: '/etc/kubernetes/manifests' } as const;
+const KUBEADM_FOLDERS: ControlPlaneFolders = { pki: '/etc/kubernetes/pki', manifests: '/etc/kubernetes/manifests' };
 
 export interface ControlPlaneFilesWork {
   readonly cluster: Cluster;
@@ -22,7 +28,7 @@ export interface ControlPlaneFilesWork {
   readonly runId: string;
   readonly signal: AbortSignal;
   /** Default: kubeadm's. */
-  readonly folders?: Readonly<Record<keyof typeof KUBEADM_FOLDERS, string>>;
+  readonly folders?: ControlPlaneFolders;
 }
 
 export interface ControlPlaneFiles {
@@ -47,7 +53,7 @@ export async function controlPlaneFiles(work: ControlPlaneFilesWork): Promise<Co
   }
   const others = nodes.map(nameOf).filter((name) => name !== node);
   const content = nodeFiles.read(
-    { id: moverId(runId, { namespace: '', claim: 'control-plane-files' }), run: runId, node, folders },
+    { id: moverId(runId, { namespace: '', claim: 'control-plane-files' }), run: runId, node, folders: { ...folders } },
     signal,
   );
   return { content, warnings: others.length === 0 ? [] : [oneOfMany(node, others)] };

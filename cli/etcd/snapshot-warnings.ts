@@ -3,6 +3,8 @@ import { textAt } from '../../domain/resource/fields.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
 import { encryptedText } from '../../sandbox/encryption-configuration.ts';
+import { readOpenedStore } from '../../sandbox/opened-place.ts';
+import { unservedKinds } from './unserved-kinds.ts';
 
 const DEFINITIONS: ResourceType = {
   group: 'apiextensions.k8s.io',
@@ -15,13 +17,22 @@ const PAGE = 500;
 
 /** What of an opened snapshot cannot be read, and why, a line each. */
 export async function snapshotWarnings(cluster: Cluster, sandbox: Sandbox): Promise<readonly string[]> {
-  const { unavailable } = await cluster.discover();
+  const { types, unavailable } = await cluster.discover();
+  const store = await readOpenedStore(sandbox);
   return [
     ...unreadableWarning(sandbox),
+    ...unservedWarning(unservedKinds(store?.kinds ?? [], types)),
     ...unavailable.map(({ groupVersion }) => `${groupVersion} is served by an API server of the cluster's own, which is not here`),
     ...(await convertedKinds(cluster)).map(
       (name) => `${name} is converted by a webhook, which is not here: objects that are stored in another version cannot be read`,
     ),
+  ];
+}
+
+function unservedWarning(kinds: readonly string[]): readonly string[] {
+  if (kinds.length === 0) return [];
+  return [
+    `stored, and served by no API server of this version: ${kinds.join(', ')}; after an upgrade the cluster would not show them either`,
   ];
 }
 

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyStored } from '../../activities/catalog/verify-stored.ts';
+import { StreamKeeper } from '../../activities/quiesce/stream-keeper.ts';
 import { BackupVerifier } from '../../repository/check/verify-backup.ts';
 import { openRepository, type Repository } from '../../repository/repository.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
@@ -23,6 +26,26 @@ describe('backup verify', () => {
     expect(found).toMatchObject({ state: 'whole', objects: { read: 42, expected: 42 }, mismatches: [], affected: [] });
     expect(found.bytes).toEqual({ read: manifest.sizes.read, expected: manifest.sizes.read });
     expect(found.segments.read).toBe(found.segments.total);
+  });
+
+  it('reads streams back as well, and takes none of their pieces for an object', async () => {
+    const { repository } = await newRepository();
+    const keeper = new StreamKeeper(repository, 'shop', new AbortController().signal);
+    await keeper.keep('dump', Readable.from([randomBytes(5_000_000)]));
+    const { part } = await keeper.finish();
+    await demoBackup(repository, 'objects', [[{ type: CONFIG_MAPS, namespace: 'shop', count: 7, seed: 1 }]]);
+    const { manifest } = await repository.findBackup('objects');
+    for (const [name, content] of [
+      ['with-stream', { ...manifest, parts: [...manifest.parts, part] }],
+      ['stream-alone', { ...manifest, parts: [part], kinds: [], objectCount: 0 }],
+    ] as const) {
+      await repository.commit({ ...content, name, runId: name });
+      const found = await verifier(repository).verify(await repository.findBackup(name));
+      expect(found).toMatchObject({ state: 'whole', mismatches: [], affected: [] });
+      expect(found.objects).toEqual({ read: content.objectCount, expected: content.objectCount });
+      expect(found.bytes.read).toBe(found.bytes.expected);
+      expect(found.segments.read).toBeGreaterThanOrEqual(3);
+    }
   });
 
   it('reads what backups share once', async () => {

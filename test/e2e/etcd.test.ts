@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,10 @@ import { saveLocation } from '../../workers/configuration.ts';
 import { createRepository } from '../../workers/location-keys.ts';
 import { ChildCommand, type CommandResult } from '../support/child-command.ts';
 import { EtcdCluster } from '../support/etcd-cluster.ts';
+import { HoldingProxy } from '../support/holding-proxy.ts';
+import { until } from '../support/raw-api.ts';
+
+const MEBIBYTE = 1024 * 1024;
 
 /** The runbook of docs/etcd.md for static members, step by step; there is no API server anywhere. */
 let folder: string;
@@ -149,6 +154,32 @@ describe('etcd without Kubernetes', () => {
     expect(await readdir(parent)).toEqual(['m1']);
   }, 120_000);
 
+  it('ends complete when its worker is killed in the middle of the snapshot, and nothing is to be seen of it until then', async () => {
+    const client = await etcd.client();
+    for (let number = 0; number < 24; number += 1) await client.put(`big/${number}`).value(randomBytes(MEBIBYTE));
+    const proxy = await HoldingProxy.start(Number(new URL(etcd.endpoints[0]!).port), 16 * MEBIBYTE);
+    try {
+      const before = await packs();
+      const backup = ['etcd', 'backup', 'killed', '--cluster', 'prod', ...etcd.flags([`https://127.0.0.1:${proxy.port}`])];
+      const first = start(backup);
+      await until('the snapshot is held in the middle, and a part of it is stored', async () => {
+        if (!first.running) throw new Error(first.stderr);
+        return proxy.isHolding && (await packs()) > before;
+      });
+      await first.kill('SIGKILL');
+      expect((await holdfast(['backup', 'get', '-o', 'name'])).stdout).not.toContain('killed');
+      proxy.letGo();
+      expect((await holdfast(backup)).stderr).toContain('running already; follow it with `holdfast backup describe killed --wait`');
+      // Whoever follows it is its worker now.
+      expect(await holdfast(['backup', 'describe', 'killed', '--wait'])).toMatchObject({ code: 0 });
+    } finally {
+      await proxy.stop();
+    }
+    const restored = await holdfast(['etcd', 'restore', 'killed', '--name', 'm1', '--data-dir', join(folder, 'after-kill'), '-o', 'json']);
+    expect(SCHEMAS['etcd-restore'].parse(JSON.parse(restored.stdout))).toMatchObject({ hash: 'equal' });
+    expect(await holdfast(['backup', 'verify', 'killed'])).toMatchObject({ code: 0 });
+  }, 300_000);
+
   it('shows the snapshot in lists and descriptions', async () => {
     const [list, text] = [await holdfast(['backup', 'get']), await holdfast(['backup', 'describe', 'nightly'])];
     expect(list.stdout).toMatch(/^nightly +Completed +0 \+ etcd /m);
@@ -182,6 +213,12 @@ async function writeWhile(
   }
   expect(all.size).toBeGreaterThan(early.size);
   return { early, all };
+}
+
+/** How many are in the location. */
+async function packs(): Promise<number> {
+  const entries = await readdir(join(folder, 'location', 'packs'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).length;
 }
 
 async function described(name: string) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
 import { upSandbox } from '../../sandbox/control-plane.ts';
 import { openSnapshot } from '../../sandbox/open-snapshot.ts';
+import { readOpenedStore } from '../../sandbox/opened-place.ts';
 import { downSandbox, leaveSnapshot, listSandboxes, sandboxStatus } from '../../sandbox/sandbox-status.ts';
 import { definition } from '../support/definitions.ts';
 import { configMap, namespace } from '../support/objects.ts';
@@ -15,12 +16,15 @@ import { etcdctl, saveSnapshot, type SavedSnapshot } from '../support/sandbox-sn
 
 const SECRET = 'plain-text-of-the-secret';
 const KEY = randomBytes(32).toString('base64');
-const configuration = (provider: string, key: string): string =>
-  JSON.stringify({
-    apiVersion: 'apiserver.config.k8s.io/v1',
-    kind: 'EncryptionConfiguration',
-    resources: [{ resources: ['secrets'], providers: [{ [provider]: { keys: [{ name: key, secret: KEY }] } }, { identity: {} }] }],
+/** Secrets with one provider, Widgets with aesgcm. */
+const configuration = (provider: string): string => {
+  const encrypted = (resource: string, by: string, name: string) => ({
+    resources: [resource],
+    providers: [{ [by]: { keys: [{ name, secret: KEY }] } }, { identity: {} }],
   });
+  const resources = [encrypted('secrets', provider, 'key1'), encrypted('widgets.example.com', 'aesgcm', 'key2')];
+  return JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources });
+};
 const secret = (name: string): object => ({
   apiVersion: 'v1',
   kind: 'Secret',
@@ -39,7 +43,62 @@ const READ = [
   '/api/v1/namespaces/shop/secrets/early',
   '/apis/example.com/v1/namespaces/shop/widgets/one',
 ];
+
+/** As an older Kubernetes has stored them, in versions that nobody serves any more, with the addresses of another service network than ours. */
+const OLD: readonly (readonly [key: string, path: string, stored: PlainObject])[] = [
+  [
+    '/registry/ingress/shop/old',
+    '/apis/networking.k8s.io/v1/namespaces/shop/ingresses/old',
+    { apiVersion: 'networking.k8s.io/v1beta1', kind: 'Ingress', spec: { backend: { serviceName: 'web', servicePort: 80 } } },
+  ],
+  [
+    '/registry/roles/shop/old',
+    '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/old',
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1beta1',
+      kind: 'Role',
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+    },
+  ],
+  [
+    '/registry/services/specs/shop/old',
+    '/api/v1/namespaces/shop/services/old',
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      spec: { type: 'ClusterIP', clusterIP: '10.96.0.10', clusterIPs: ['10.96.0.10'], ipFamilies: ['IPv4'], ports: [{ port: 80 }] },
+    },
+  ],
+];
+/** Its kind was removed with Kubernetes 1.25. */
+const REMOVED = '/registry/podsecuritypolicy/restricted';
+const putOld = async (folder: string): Promise<void> => {
+  for (const [index, [key, , stored]] of OLD.entries()) {
+    const metadata = {
+      name: 'old',
+      namespace: 'shop',
+      uid: `00000000-0000-4000-8000-00000000000${index}`,
+      creationTimestamp: '2021-01-01T00:00:00Z',
+    };
+    await etcdctl(folder, 'put', key, JSON.stringify({ ...stored, metadata }));
+  }
+  await etcdctl(
+    folder,
+    'put',
+    REMOVED,
+    JSON.stringify({ apiVersion: 'policy/v1beta1', kind: 'PodSecurityPolicy', metadata: { name: 'restricted' } }),
+  );
+};
+
 const readAll = (api: RawApi): Promise<readonly PlainObject[]> => Promise.all(READ.map((path) => api.json('GET', path)));
+
+const WIDGET = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'one', namespace: 'shop' }, spec: { size: 3 } };
+/** Written when there were keys. */
+const LATE = ['/api/v1/namespaces/shop/secrets/late', '/apis/example.com/v1/namespaces/shop/widgets/late'];
+const ENCRYPTED = [
+  { resource: 'widgets.example.com', provider: 'aesgcm', key: 'key2' },
+  { resource: 'secrets', provider: 'aescbc', key: 'key1' },
+];
 
 /** What in a real cluster would have to be asked before anything may be written, and is not there. */
 const ABSENT_WEBHOOK = {
@@ -91,8 +150,9 @@ beforeAll(async () => {
   await api.create(configMap('shop', 'plain', { text: 'as it was' }));
   await api.create(secret('early'));
   await api.create(definition({ group: 'example.com', kind: 'Widget', plural: 'widgets' }));
-  await api.create({ apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'one', namespace: 'shop' }, spec: { size: 3 } });
+  await api.create(WIDGET);
   await api.create(ABSENT_API);
+  await putOld(cluster.folder);
   before = await readAll(api);
   await api.create(ABSENT_WEBHOOK);
   snapshot = await saveSnapshot(cluster.folder, join(folder, 'first.db'));
@@ -128,6 +188,19 @@ describe('an opened snapshot', () => {
     const newest = Math.max(...before.map(({ metadata }) => Number((metadata as PlainObject)['resourceVersion'])));
     expect(header.revision).toBeGreaterThan(newest);
     expect(header.revision).toBeLessThan(newest + 500);
+  });
+
+  it('shows what an older Kubernetes has stored in versions that are no longer served', async () => {
+    for (const [key, path, stored] of OLD) {
+      expect(JSON.parse(await etcdctl(sandbox.folder, 'get', key, '--print-value-only'))).toMatchObject(stored);
+      const shown = await api.json('GET', path);
+      expect(shown).toMatchObject({ kind: stored['kind'], metadata: { name: 'old' } });
+      expect(shown['apiVersion']).not.toMatch(/beta/);
+    }
+    const [ingress, , service] = await Promise.all(OLD.map(([, path]) => api.json('GET', path)));
+    expect(ingress!['spec']).toEqual({ defaultBackend: { service: { name: 'web', port: { number: 80 } } } });
+    expect(service!['spec']).toMatchObject({ clusterIP: '10.96.0.10' });
+    expect((await readOpenedStore(sandbox))?.kinds).toContain('podsecuritypolicy');
   });
 
   it('has no controllers, and calls nothing that the snapshot names', async () => {
@@ -178,12 +251,14 @@ describe('a snapshot whose Secrets are encrypted at rest', () => {
 
   beforeAll(async () => {
     // An API server with the configuration encrypts what it writes.
-    const writer = await open('writer', snapshot, { encryption: configuration('aescbc', 'key1'), lifetime: 'process' });
+    const writer = await open('writer', snapshot, { encryption: configuration('aescbc'), lifetime: 'process' });
     const api = await RawApi.open(writer.kubeconfigPath);
     await api.create(secret('late'));
+    await api.create({ ...WIDGET, metadata: { name: 'late', namespace: 'shop' } });
     api.close();
     encrypted = await saveSnapshot(writer.folder, join(folder, 'encrypted.db'));
-    expect((await readFile(encrypted.file)).includes('k8s:enc:aescbc:v1:key1:')).toBe(true);
+    const file = await readFile(encrypted.file);
+    for (const begin of ['k8s:enc:aescbc:v1:key1:', 'k8s:enc:aesgcm:v1:key2:']) expect(file.includes(begin)).toBe(true);
     await leaveSnapshot({ name: 'writer', state });
     expect(await readdir(join(state, 'sandboxes'))).toEqual([]);
   }, 180_000);
@@ -192,13 +267,13 @@ describe('a snapshot whose Secrets are encrypted at rest', () => {
     const sandbox = await open('locked', encrypted);
     expect(sandbox.opened).toEqual({
       backup: 'nightly',
-      unreadable: [{ resource: 'secrets', provider: 'aescbc', key: 'key1' }],
+      unreadable: ENCRYPTED,
     });
     const api = await RawApi.open(sandbox.kubeconfigPath);
-    expect((await api.send('GET', '/api/v1/namespaces/shop/secrets/late')).status).toBe(500);
+    for (const path of LATE) expect((await api.send('GET', path)).status).toBe(500);
     expect(await api.json('GET', READ[0]!)).toEqual(before[0]);
     api.close();
-    await expect(open('locked', encrypted, { encryption: configuration('aescbc', 'key1') })).rejects.toMatchObject({
+    await expect(open('locked', encrypted, { encryption: configuration('aescbc') })).rejects.toMatchObject({
       type: 'AlreadyExists',
       message: 'sandbox locked shows the snapshot with other keys, or without any',
     });
@@ -206,11 +281,12 @@ describe('a snapshot whose Secrets are encrypted at rest', () => {
   }, 120_000);
 
   it('is read with it, and the copy of the keys is for its owner only and goes with it', async () => {
-    const sandbox = await open('keys', encrypted, { encryption: configuration('aescbc', 'key1') });
+    const sandbox = await open('keys', encrypted, { encryption: configuration('aescbc') });
     expect(sandbox.opened?.unreadable).toEqual([]);
     const api = await RawApi.open(sandbox.kubeconfigPath);
-    const read = await api.json('GET', '/api/v1/namespaces/shop/secrets/late');
-    expect(read['data']).toEqual({ word: Buffer.from(SECRET).toString('base64') });
+    const [late, widget] = await Promise.all(LATE.map((path) => api.json('GET', path)));
+    expect(late!['data']).toEqual({ word: Buffer.from(SECRET).toString('base64') });
+    expect(widget!['spec']).toEqual(WIDGET.spec);
     api.close();
     const withKeys = (await readdir(sandbox.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
     for (const { parentPath, name } of withKeys) {
@@ -223,7 +299,7 @@ describe('a snapshot whose Secrets are encrypted at rest', () => {
   }, 120_000);
 
   it('refuses keys that do not fit, before an API server starts', async () => {
-    await expect(open('wrong', encrypted, { encryption: configuration('secretbox', 'key1') })).rejects.toMatchObject({
+    await expect(open('wrong', encrypted, { encryption: configuration('secretbox') })).rejects.toMatchObject({
       type: 'BadInput',
       message: 'the encryption configuration has no key for secrets (aescbc, key "key1")',
     });

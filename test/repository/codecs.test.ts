@@ -34,6 +34,19 @@ describe('boxes', () => {
     );
   });
 
+  it('are the same when another thread compresses', async () => {
+    await fc.assert(
+      fc.asyncProperty(label, bytes, fc.integer({ min: 1, max: 300 }), async (where, part, times) => {
+        const plain = Buffer.concat(Array.from({ length: times }, () => part));
+        expect((await sealer.sealAside(where, plain)).equals(sealer.seal(where, plain))).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
+    const noise = randomBytes(3_000_000);
+    const where = { kind: 'segment', name: 'noise' } as const;
+    expect((await sealer.sealAside(where, noise)).equals(sealer.seal(where, noise))).toBe(true);
+  });
+
   it('open with no bit changed, under no other name, kind, repository or key', () => {
     fc.assert(
       fc.property(label, bytes, fc.boolean(), fc.nat(), (where, plain, pad, place) => {

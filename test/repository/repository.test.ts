@@ -61,6 +61,35 @@ describe('a repository', () => {
     expect(keys[1]).toEqual(keys[0]);
   });
 
+  it('makes the same files of large segments, too, which other threads compress, and of small ones between them', async () => {
+    const store = new MemoryStore();
+    const { identity } = await newRepository(store);
+    const attempts = [await openRepository(store, { identities: [identity] }), await openRepository(store, { identities: [identity] })];
+    // What takes longer comes first; several packs.
+    const slow = Buffer.from(Array.from({ length: 400_000 }, (_, index) => `${Math.imul(index, 2654435761) % 1000} `).join(''));
+    const segments = [slow, randomBytes(4_000_000), Buffer.from('small'), randomBytes(4_000_000), randomBytes(1_100_000)].map((one) => [
+      one,
+    ]);
+    const made: { readonly ids: readonly string[]; readonly keys: readonly string[] }[] = [];
+    for (const repository of attempts) {
+      const batch = repository.startBatch();
+      const ids: string[] = [];
+      for (const records of segments) {
+        ids.push(batch.add(records));
+        await batch.ready();
+      }
+      ids.push(batch.addDocument({ last: true }));
+      expect(await batch.finish()).toMatchObject({ newSegments: 6, packs: 2 });
+      made.push({ ids, keys: [...store.objects.keys()] });
+    }
+    expect(made[1]).toEqual(made[0]);
+    const reader = await openRepository(store, { identities: [identity] });
+    for (const [index, [content]] of segments.entries()) {
+      const [read] = await reader.readSegment(made[0]!.ids[index]!);
+      expect(content!.equals(read!)).toBe(true);
+    }
+  });
+
   it('reports the bytes that it stored', async () => {
     const store = new MemoryStore();
     const { repository } = await newRepository(store);

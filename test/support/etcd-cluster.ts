@@ -84,6 +84,32 @@ export class EtcdCluster {
   /** Starts every member from its data directory and waits until all serve. */
   async startMembers(token: string): Promise<void> {
     for (const member of this.members) await this.#spawn(member, token);
+    await this.serves();
+  }
+
+  /** The flags of a member beside those of the first start; `name=value`, as in manifests. */
+  argumentsOf({ name, clientUrl, peerUrl }: Member, dataDir: string): readonly string[] {
+    const file = (of: string): string => join(this.folder, of);
+    return [
+      ...[`--name=${name}`, `--data-dir=${dataDir}`],
+      ...[`--listen-client-urls=${clientUrl}`, `--advertise-client-urls=${clientUrl}`],
+      ...[`--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`],
+      ...['', 'peer-'].flatMap((role) => [
+        `--${role}cert-file=${file('server.crt')}`,
+        `--${role}key-file=${file('server.key')}`,
+        `--${role}trusted-ca-file=${this.files.caFile}`,
+        `--${role}client-cert-auth`,
+      ]),
+    ];
+  }
+
+  /** Starts one with exactly these flags, by its place among the members. */
+  runWith(index: number, args: readonly string[]): Promise<void> {
+    return this.#run(this.members[index]!, args);
+  }
+
+  /** Resolves when all serve. */
+  async serves(): Promise<void> {
     await Promise.all(this.members.map(async (member) => this.#serves(member)));
   }
 
@@ -104,9 +130,18 @@ export class EtcdCluster {
     return this.members.length - 1;
   }
 
+  isRunning(index: number): boolean {
+    const child = this.members[index]?.process;
+    return child !== undefined && isAlive(child);
+  }
+
+  /** As `kill`, if it runs. */
+  async end(index: number): Promise<void> {
+    if (this.isRunning(index)) await this.kill(index);
+  }
+
   async killAll(): Promise<void> {
-    const alive = this.members.flatMap(({ process: child }, index) => (child && isAlive(child) ? [index] : []));
-    await Promise.all(alive.map(async (index) => this.kill(index)));
+    await Promise.all([...this.members.keys()].map(async (index) => this.end(index)));
   }
 
   /** A client with the right certificate, of this cluster's endpoints or some of them. */
@@ -134,26 +169,13 @@ export class EtcdCluster {
   }
 
   async #spawn(member: Member, token: string, more = this.#more): Promise<void> {
-    const file = (name: string): string => join(this.folder, name);
+    const initial = ['--initial-cluster', this.initialCluster, '--initial-cluster-token', token];
+    await this.#run(member, [...this.argumentsOf(member, member.dataDir), ...initial, '--unsafe-no-fsync', '--log-level', 'warn', ...more]);
+  }
+
+  async #run(member: Member, args: readonly string[]): Promise<void> {
     const log = await open(join(this.folder, `${member.name}.log`), 'a');
-    const tls = ['', 'peer-'].flatMap((role) => [
-      `--${role}cert-file=${file('server.crt')}`,
-      `--${role}key-file=${file('server.key')}`,
-      `--${role}trusted-ca-file=${this.files.caFile}`,
-      `--${role}client-cert-auth`,
-    ]);
-    member.process = spawn(
-      this.#tools.get('etcd')!,
-      [
-        ...['--name', member.name, '--data-dir', member.dataDir, '--initial-cluster', this.initialCluster],
-        ...['--listen-client-urls', member.clientUrl, '--advertise-client-urls', member.clientUrl],
-        ...['--listen-peer-urls', member.peerUrl, '--initial-advertise-peer-urls', member.peerUrl],
-        ...['--initial-cluster-token', token, '--unsafe-no-fsync', '--log-level', 'warn'],
-        ...tls,
-        ...more,
-      ],
-      { stdio: ['ignore', log.fd, log.fd] },
-    );
+    member.process = spawn(this.#tools.get('etcd')!, args, { stdio: ['ignore', log.fd, log.fd] });
     await log.close();
   }
 

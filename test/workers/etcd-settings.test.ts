@@ -62,5 +62,6 @@ describe('how an etcd is reached', () => {
     });
     await expect(withAccess({ certFile: 'x' })).rejects.toMatchObject({ type: 'BadInput', advice: 'give both --cert and --key' });
     expect(() => ClusterSettings.parse({ etcd: { endpoints: ['a:2379'] } })).toThrow('is no http(s)://host:port');
+    expect(() => ClusterSettings.parse({ controlPlaneFiles: { pki: 'pki', manifests: '/m' } })).toThrow('is no absolute path');
   });
 });
