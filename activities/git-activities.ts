@@ -16,7 +16,9 @@ export function gitActivities(dependencies: ActivityDependencies): GitActivities
           'live' in source
             ? async () => liveState(await dependencies.cluster(input.cluster), input, pulse.signal)
             : async () => capturedState(await dependencies.repository(source.backup.location), source.backup.sequence, input);
-        return syncToGit({ remote: await dependencies.gitRemote(input.remote), cluster: input.cluster, state, pulse });
+        const { cluster, takeOver = false } = input;
+        const remote = await dependencies.gitRemote(input.remote);
+        return syncToGit({ remote, cluster, takeOver, state, charts: () => dependencies.charts(), pulse });
       }),
     importCommit: (input) =>
       withPulse(async (pulse) => {

@@ -12,6 +12,8 @@ export interface SyncGitInput {
   readonly remote: string;
   readonly selection: Selection;
   readonly source: GitSource;
+  /** Files that another cluster's sync has written are this one's from now on: it was renamed, or takes the place of the other. */
+  readonly takeOver?: boolean;
 }
 
 /** What one sync did. */
@@ -20,6 +22,7 @@ export interface GitSynced {
   readonly branch: string;
   /** Full id; '' when there was nothing to commit. */
   readonly commit: string;
+  /** Objects; a Helm release, which has several files, is one. */
   readonly created: number;
   readonly changed: number;
   readonly deleted: number;

@@ -1,22 +1,23 @@
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import { ImportedBlobs } from './blob-store.ts';
 import { gitFailure } from './git-failure.ts';
-import type { BlobStore, CommitRequest, GitClone, TouchingCommit } from './port.ts';
+import type { BlobStore, CommitRequest, GitClone, TouchingCommit, WalkedCommit } from './port.ts';
+import { reachServer, type Reaching } from './reach-server.ts';
 import { readBlobs } from './read-blobs.ts';
 import { runGit, startGit, type GitEnded, type GitProgram } from './run-git.ts';
+import { WALK, walkCommits } from './walk-commits.ts';
 
 /** Holds a commit until it is pushed. */
 const NEW = 'refs/holdfast/new';
 const FAST_IMPORT = ['fast-import', '--quiet', '--done', '--force', '--date-format=raw'];
+const FETCH = ['fetch', '--progress', '--no-tags', '--no-auto-maintenance'];
 const RECORD = '\x1e';
 const FIELD = '\x1f';
 
-export interface CloneParts {
+export interface CloneParts extends Reaching {
   readonly git: GitProgram;
   /** What git is given as the address. */
   readonly address: string;
-  /** For messages. */
-  readonly where: string;
   readonly secrets: readonly string[];
   /** `Name <address>`. */
   readonly author: string;
@@ -32,15 +33,20 @@ export class BareClone implements GitClone {
 
   async fetch(branch: string): Promise<string> {
     const ref = `refs/heads/${branch}`;
-    const fetched = await this.#try(['fetch', '--quiet', '--no-tags', '--', this.#parts.address, `+${ref}:${ref}`]);
-    if (fetched.code === 0) return this.resolve(ref, branch);
+    const fetched = await this.#reach([...FETCH, '--', this.#parts.address, `+${ref}:${ref}`]);
+    if (fetched.code === 0) {
+      await this.#tidy();
+      return this.resolve(ref, branch);
+    }
     if (!/couldn't find remote ref/i.test(fetched.stderr)) throw this.#failure(fetched.stderr);
     await this.#run(['update-ref', '-d', ref]);
     return '';
   }
 
   async fetchAll(): Promise<void> {
-    await this.#run(['fetch', '--quiet', '--no-tags', '--prune', '--', this.#parts.address, '+refs/heads/*:refs/heads/*']);
+    const fetched = await this.#reach([...FETCH, '--prune', '--', this.#parts.address, '+refs/heads/*:refs/heads/*']);
+    if (fetched.code !== 0) throw this.#failure(fetched.stderr);
+    await this.#tidy();
   }
 
   async resolve(commit: string, branch: string): Promise<string> {
@@ -96,7 +102,7 @@ export class BareClone implements GitClone {
   }
 
   async push(commit: string, branch: string): Promise<boolean> {
-    const pushed = await this.#try(['push', '--porcelain', '--', this.#parts.address, `${commit}:refs/heads/${branch}`]);
+    const pushed = await this.#reach(['push', '--porcelain', '--progress', '--', this.#parts.address, `${commit}:refs/heads/${branch}`]);
     if (pushed.code === 0) return true;
     const answer = pushed.stdout.toString('utf8');
     // Somebody was first: before we fetched, or while the server was taking our commit.
@@ -128,13 +134,26 @@ export class BareClone implements GitClone {
       });
   }
 
+  walk(commit: string): AsyncIterable<WalkedCommit> {
+    return walkCommits(startGit(this.#parts.git, [...WALK, commit, '--']), (stderr) => this.#failure(stderr));
+  }
+
   async trailer(commit: string, name: string): Promise<string> {
     const shown = await this.#run(['log', '-1', `--format=%(trailers:key=${name},valueonly)`, commit]);
     return shown.stdout.toString('utf8').trim();
   }
 
+  /** A clone that many packs have come into is packed anew, after the fetch: that is no silence of the server. */
+  async #tidy(): Promise<void> {
+    await this.#run(['gc', '--auto', '--quiet']);
+  }
+
+  #reach(words: readonly string[]): Promise<GitEnded> {
+    return reachServer(this.#parts.git, words, this.#parts);
+  }
+
   #try(words: readonly string[], input = ''): Promise<GitEnded> {
-    return runGit(this.#parts.git, words, input);
+    return runGit(this.#parts.git, words, { input });
   }
 
   async #run(words: readonly string[], input = ''): Promise<GitEnded> {

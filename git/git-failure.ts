@@ -65,6 +65,9 @@ const RULES: readonly Rule[] = [
 const BROKEN =
   /not a git repository|bad object|object file .* is empty|is corrupt|missing (blob|tree|commit)|unable to read (tree|sha1)|Unable to create '.*\.lock'|packfile .* (cannot|does not|is)|bad config|invalid object|bad tree|Could not read [0-9a-f]{40}|cannot lock ref/;
 
+/** `Counting objects: 50% (1/2)`, `Enumerating objects: 5, done.`, `Total 3 (delta 0), reused ...` */
+const PROGRESS = /^[A-Z][\w -]*: +\d+(%|$|, done)|^Total \d+ \(delta/;
+
 /** What git's words mean, as one line. What the server said is repeated where it is for people. */
 export function gitFailure({ where, stderr, secrets }: FailedGit): Error {
   const words = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), stderr);
@@ -73,7 +76,7 @@ export function gitFailure({ where, stderr, secrets }: FailedGit): Error {
   const said = linesOf(words)
     .filter((line) => line.startsWith('remote:'))
     .map((line) => line.slice('remote:'.length).trim())
-    .filter((line) => line !== '');
+    .filter((line) => line !== '' && !PROGRESS.test(line));
   const rule = RULES.find(([pattern]) => own.some((line) => pattern.test(line)));
   if (!rule) {
     return new HoldfastError(FailureType.Unavailable, `${where}: git says: ${briefly([...said, ...reasons(own)].join(' ')) || 'nothing'}`, {
@@ -91,5 +94,5 @@ function linesOf(text: string): readonly string[] {
 /** Where some lines say why, the others only say what follows from it. */
 function reasons(lines: readonly string[]): readonly string[] {
   const telling = lines.filter((line) => /^(fatal|error|ssh|kex)/.test(line) && !/Could not read from remote repository/.test(line));
-  return telling.length > 0 ? telling : lines;
+  return telling.length > 0 ? telling : lines.filter((line) => !PROGRESS.test(line));
 }

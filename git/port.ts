@@ -2,25 +2,31 @@ import type { ManifestRules } from '../domain/git/field-rules.ts';
 
 /**
  * The port to one Git remote. Every method rejects with `HoldfastError`: `Forbidden` (credentials, unknown host key, a push that the server's
- * rules refuse, with the server's words), `NotFound` (no such repository, no such commit), `Unavailable` (cannot be reached), `BadInput`.
+ * rules refuse, with the server's words), `NotFound` (no such repository, no such commit), `Unavailable` (cannot be reached, or has gone
+ * silent), `BadInput`.
  */
 export interface GitRemote {
   readonly name: string;
   /** '' for one branch a cluster, by its name. */
   readonly branch: string;
   readonly rules: ManifestRules;
-  /** Secrets are encrypted, each into a file; absent: left out. */
+  /** Secrets are left out, or encrypted, each into a file. */
+  readonly secrets: 'omit' | 'encrypt';
+  /** The same for the values of Helm releases, which may hold secrets; `plain` when the user says that they do not. */
+  readonly helmValues: 'omit' | 'encrypt' | 'plain';
+  /** There when anything is encrypted. */
   readonly sealer?: SecretSealer;
   /**
    * Runs work on a clone of the remote, alone on this machine. The clone is a cache: when it turns out to be broken it is made anew, and the work begins
-   * again. `onWait` is called while others have it.
+   * again.
    */
   open<T>(call: GitCall, work: (clone: GitClone) => Promise<T>): Promise<T>;
 }
 
 export interface GitCall {
   readonly signal: AbortSignal;
-  readonly onWait: () => void;
+  /** Called every ten seconds while others have the clone, or the server is waited for. */
+  readonly beat: () => void;
 }
 
 /** A bare clone. It has no work tree, so there are no half-written files. */
@@ -43,6 +49,8 @@ export interface GitClone {
   push(commit: string, branch: string): Promise<boolean>;
   /** Commits up to `commit` that touched one of the paths, newest first. */
   history(commit: string, paths: readonly string[]): Promise<readonly TouchingCommit[]>;
+  /** Commits from this one back, along first parents. Git ends when no more are asked for. */
+  walk(commit: string): AsyncIterable<WalkedCommit>;
   /** What the message's trailer of that name says; '' when it has none. */
   trailer(commit: string, name: string): Promise<string>;
 }
@@ -74,6 +82,13 @@ export interface TouchingCommit {
   readonly subject: string;
   /** Blob ids; '' where there was or is no file. */
   readonly files: readonly { readonly path: string; readonly before: string; readonly after: string }[];
+}
+
+export interface WalkedCommit {
+  /** Of its message. */
+  readonly trailers: readonly (readonly [name: string, value: string])[];
+  /** What it created, changed or deleted against its first parent. Names with characters that the layout does not use are quoted as Git does it. */
+  readonly paths: readonly string[];
 }
 
 /** Encrypts Secrets for the recipients of a remote, and tells whether one has changed: the same text never looks the same twice. */

@@ -13,9 +13,9 @@ export interface RemoteAccess {
 
 type Protocol = 'https' | 'http' | 'ssh' | 'file';
 
-/** Servers are given up when nothing moves for so many seconds. */
-const SILENCE_SECONDS = 60;
 const CONNECT_SECONDS = 20;
+/** Git is ended before it ends by itself. It does so when nobody is there any more to end it: a worker that was killed. */
+const LATER_SECONDS = 10;
 
 /** How a URL is reached; `BadInput` for those that Holdfast does not take. */
 export function protocolOf(url: string): Protocol {
@@ -59,8 +59,8 @@ export function addressOf({ url }: RemoteAccess): string {
   return url.startsWith('file:') ? fileURLToPath(url) : url;
 }
 
-/** Settings of every call: one protocol, nothing of the user's, no hooks, no helpers. */
-export function gitSettings(access: RemoteAccess): readonly string[] {
+/** Settings of every call: one protocol, nothing of the user's, no hooks, no helpers. `silenceMs`: how long a server may be silent. */
+export function gitSettings(access: RemoteAccess, silenceMs: number): readonly string[] {
   const settings = {
     'protocol.allow': 'never',
     [`protocol.${protocolOf(access.url)}.allow`]: 'always',
@@ -68,7 +68,7 @@ export function gitSettings(access: RemoteAccess): readonly string[] {
     'credential.helper': '',
     'http.followRedirects': 'false',
     'http.lowSpeedLimit': '1',
-    'http.lowSpeedTime': String(SILENCE_SECONDS),
+    'http.lowSpeedTime': String(Math.ceil(silenceMs / 1_000) + LATER_SECONDS),
     'gc.autoDetach': 'false',
     ...(access.caFile === undefined ? {} : { 'http.sslCAInfo': access.caFile }),
   };

@@ -5,6 +5,9 @@ import { FailureType, HoldfastError } from '../contracts/failures.ts';
 /** The end of the error output that is looked at. */
 const TAIL_BYTES = 64 * 1024;
 
+/** A stopped git's output closes at once, where nobody else holds it open. */
+const LAST_WORDS_MS = 2_000;
+
 /** How every call of git is made: settings before the command, and the whole environment. */
 export interface GitProgram {
   /** Working folder. */
@@ -34,13 +37,20 @@ export interface RunningGit {
 export function startGit({ folder, settings, environment, signal }: GitProgram, words: readonly string[]): RunningGit {
   // A process group of its own, so that its helpers (ssh, remote-https) end with it.
   const child = spawn('git', [...settings, ...words], { cwd: folder, env: environment, detached: true });
+  let closed = false;
+  // What it has started may outlive it, and hold its output open: it has ended when that is closed.
+  child.once('close', () => (closed = true));
   const stop = (): void => {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child.pid === undefined || closed) return;
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {
       // It has ended in this moment.
     }
+    // Whoever has left its process group may hold on to the pipes: that is waited for no longer.
+    setTimeout(() => {
+      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+    }, LAST_WORDS_MS).unref();
   };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
@@ -62,10 +72,15 @@ export function startGit({ folder, settings, environment, signal }: GitProgram, 
   return { child, ended: withWords, stop };
 }
 
-/** Runs git to its end, whatever its exit code. */
-export async function runGit(program: GitProgram, words: readonly string[], input = ''): Promise<GitEnded> {
+/** Runs git to its end, whatever its exit code. `moved` is called whenever it says something. */
+export async function runGit(
+  program: GitProgram,
+  words: readonly string[],
+  { input = '', moved }: { readonly input?: string; readonly moved?: () => void } = {},
+): Promise<GitEnded> {
   const { child, ended } = startGit(program, words);
   const output: Buffer[] = [];
+  if (moved) for (const stream of [child.stdout, child.stderr]) stream.on('data', moved);
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stdin.end(input);
   return { ...(await ended), stdout: Buffer.concat(output) };

@@ -7,6 +7,9 @@ import type { Configuration } from './configuration.ts';
 import type { GitRemoteSettings } from './git-settings.ts';
 import { readSecret } from './secret-sources.ts';
 
+/** A first clone of a large repository takes minutes. */
+const LONGEST_CALL_MS = 3_600_000;
+
 /** The settings of a remote; `NotFound` with the known names when there is none of that name. */
 export function findGitRemote({ gitRemotes = [] }: Pick<Configuration, 'gitRemotes'>, name: string): GitRemoteSettings {
   const found = gitRemotes.find((remote) => remote.name === name);
@@ -20,6 +23,7 @@ export function findGitRemote({ gitRemotes = [] }: Pick<Configuration, 'gitRemot
 /** A remote as its settings say, with its secrets read: they are asked for again each time, since tokens are renewed. */
 export async function openGitRemote(settings: GitRemoteSettings): Promise<GitRemote> {
   const { name, url, token, username, sshKeyFile, knownHostsFile, caFile, branch = '', author, ignoreKinds, rules } = settings;
+  const { secrets, helmValues = secrets, silenceSeconds } = settings;
   const { gitRemote } = await import('../git/git-remote.ts');
   const { protocolOf } = await import('../git/remote-access.ts');
   protocolOf(url);
@@ -38,14 +42,16 @@ export async function openGitRemote(settings: GitRemoteSettings): Promise<GitRem
     branch,
     author,
     rules: { ignoreKinds, rules },
+    ...{ secrets, helmValues },
     ...(sealer ? { sealer } : {}),
     folder,
+    patience: { silenceMs: silenceSeconds * 1_000, callMs: LONGEST_CALL_MS },
     withLock,
   });
 }
 
-async function sealerOf({ name, secrets, recipients, identity }: GitRemoteSettings, folder: string) {
-  if (secrets === 'omit') return undefined;
+async function sealerOf({ name, secrets, helmValues, recipients, identity }: GitRemoteSettings, folder: string) {
+  if (secrets !== 'encrypt' && helmValues !== 'encrypt') return undefined;
   const { openSecretSealer } = await import('../git/secret-sealer.ts');
   const text = identity === undefined ? '' : await readSecret(identity, `identity of Git remote ${name}`);
   const identities = text

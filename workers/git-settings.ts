@@ -30,20 +30,24 @@ export const GitRemoteSettings = z
     /** `Name <address>` of the commits. */
     author: text.regex(/^[^<>\n]+ <[^<>\n]*>$/, 'is not of the form Name <address>').default('Holdfast <holdfast@localhost>'),
     secrets: z.enum(['omit', 'encrypt']).default('omit'),
-    /** age recipients of encrypted Secrets. */
+    /** Values of Helm releases, which may hold secrets; absent: as `secrets`. */
+    helmValues: z.enum(['omit', 'encrypt', 'plain']).optional(),
+    /** age recipients of what is encrypted. */
     recipients: z.array(text.startsWith('age1', 'is no age recipient')).default([]),
     /** age identities that open them: for restores, and to see without a memory whether one has changed. */
     identity: SecretSource.optional(),
-    /** Kinds that are not in Git, named as in selections. */
+    /** The server is given up when nothing has moved for so long. */
+    silenceSeconds: z.number().int().min(1).max(1_800).default(120),
+    /** Kinds that are not in Git, named as in selections; `releases.helm.sh` for Helm releases. */
     ignoreKinds: z.array(text).default([]),
     /** Fields that are not in Git. */
     rules: z.array(z.strictObject({ kinds: z.array(text).min(1), fields: z.array(fieldPath).min(1) })).default([]),
   })
-  .superRefine(({ secrets, recipients, url, sshKeyFile, knownHostsFile, token }, context) => {
+  .superRefine(({ secrets, helmValues, recipients, url, sshKeyFile, knownHostsFile, token }, context) => {
     const complain = (path: string, message: string): void => {
       context.addIssue({ code: 'custom', path: [path], message });
     };
-    if (secrets === 'encrypt' && recipients.length === 0) complain('recipients', 'is needed to encrypt Secrets');
+    if (recipients.length === 0 && [secrets, helmValues].includes('encrypt')) complain('recipients', 'is needed to encrypt anything');
     const isSsh = url.startsWith('ssh://') || (!url.includes('://') && !url.startsWith('/'));
     if (isSsh && (sshKeyFile === undefined || knownHostsFile === undefined))
       complain('sshKeyFile', 'and knownHostsFile are needed for ssh');

@@ -85,7 +85,11 @@ export class ClusterState {
       const synced = await orIssue(
         () =>
           this.#ledger.during(`git ${remote}`, () => syncToGit({ cluster, remote, selection, source: { backup: { location, sequence } } })),
-        (cause) => ({ code: 'GitFailed', message: `"${remote}" is not brought up to date: ${cause}`, advice: 'the next sync does it' }),
+        (cause) => ({
+          code: 'GitFailed',
+          message: `"${remote}" is not brought up to date: ${cause}`,
+          advice: 'the next sync does it when the cause is gone',
+        }),
       );
       if (isIssue(synced)) {
         this.#ledger.fail([synced]);

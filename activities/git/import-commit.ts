@@ -32,7 +32,7 @@ interface Chosen {
 export async function importCommit(work: ImportWork): Promise<CommitImported> {
   const { remote, input, pulse } = work;
   const branch = remote.branch === '' ? branchOf(input.cluster) : remote.branch;
-  return remote.open({ signal: pulse.signal, onWait: pulse.beat }, async (clone) => {
+  return remote.open({ signal: pulse.signal, beat: pulse.beat }, async (clone) => {
     await clone.fetchAll();
     pulse.beat();
     const id = await clone.resolve(input.commit, branch);

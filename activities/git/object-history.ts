@@ -7,12 +7,18 @@ import { fieldChanges } from '../../domain/git/field-changes.ts';
 import { filePath, typeOf } from '../../domain/git/file-path.ts';
 import { kindFolders } from '../../domain/git/kind-folders.ts';
 import { readManifest } from '../../domain/git/manifest-text.ts';
+import { RELEASES } from '../../domain/git/release-files.ts';
 import { textAt } from '../../domain/resource/fields.ts';
+import { resourceKey } from '../../domain/resource/identity.ts';
 import type { GitClone, GitRemote, TouchingCommit } from '../../git/port.ts';
+import { releaseCommits } from './release-history.ts';
+
+/** A Helm release comes before a kind of the same name, which can be named with its group. */
+const RELEASE_KIND = resourceKey(RELEASES);
 
 export interface HistoryRequest {
   readonly cluster: string;
-  /** Plural, singular or short name, with or without `.group`. */
+  /** Plural, singular or short name, with or without `.group`; `release` for Helm releases. */
   readonly kind: string;
   readonly name: string;
   /** '' for cluster-scoped objects. */
@@ -23,9 +29,14 @@ export interface HistoryRequest {
 export async function objectHistory(remote: GitRemote, request: HistoryRequest, signal: AbortSignal): Promise<ObjectHistory> {
   const { cluster, kind, name, namespace } = request;
   const branch = remote.branch === '' ? branchOf(cluster) : remote.branch;
-  return remote.open({ signal, onWait: () => undefined }, async (clone) => {
+  return remote.open({ signal, beat: () => undefined }, async (clone) => {
     const head = await clone.fetch(branch);
     if (head === '') throw unknown(remote, `there is no branch ${branch}`, 'see which branches it has, or sync first');
+    if (kindFolders(kind, [RELEASE_KIND])[0] === RELEASE_KIND) {
+      const commits = await releaseCommits(clone, head, { namespace, name });
+      const object = { apiVersion: '', kind: 'release', namespace, name };
+      if (commits.length > 0) return { remote: remote.name, branch, object, commits };
+    }
     const folders = [...(await clone.files(head)).keys()].map((path) => path.split('/')[1] ?? '');
     for (const folder of kindFolders(kind, folders)) {
       const [resource = '', ...group] = folder.split('.');

@@ -25,6 +25,7 @@ import { addGitRestore } from './git-restore.ts';
 
 interface SyncOptions extends ClusterOptions, LocationOptions, OutputOptions, SelectionOptions, WaitOptions {
   readonly fromBackup?: string;
+  readonly takeOver: boolean;
 }
 
 export function gitCommand(program: Command, done: (code: ExitCode) => void): void {
@@ -33,6 +34,7 @@ export function gitCommand(program: Command, done: (code: ExitCode) => void): vo
   withWaiting(withOutput(withSelection(withLocation(withClusterOptions(git.command('sync <remote>'))))))
     .description('bring the branch of the cluster to what is live now, as one commit')
     .option('--from-backup <name>', 'to what this backup has captured instead')
+    .option('--take-over', 'also change what the sync of another cluster has written: this one was renamed, or takes its place', false)
     .action(async (remote: string, options: SyncOptions) => {
       done(await sync(remote, options));
     });
@@ -50,7 +52,7 @@ async function sync(remote: string, options: SyncOptions): Promise<ExitCode> {
       await session.services.gitRemote(remote);
       if ('live' in source) await reachableCluster(session, cluster);
     }
-    const input: SyncGitInput = { cluster: cluster.name, remote, selection, source };
+    const input: SyncGitInput = { cluster: cluster.name, remote, selection, source, ...(options.takeOver ? { takeOver: true } : {}) };
     return withOrchestrator(session.configuration, cluster, (orchestrator) =>
       undertake<SyncGitResult>(orchestrator, {
         request: {

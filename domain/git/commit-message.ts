@@ -1,5 +1,9 @@
 import type { FileFate } from '../../contracts/git.ts';
 
+/** Whose state a commit is: the cluster's name. */
+export const CLUSTER_TRAILER = 'Holdfast-Cluster';
+/** Another cluster, all of whose files in the branch belong to this one from here on. */
+export const TAKES_OVER_TRAILER = 'Holdfast-Takes-Over';
 /** Objects that a message names. */
 const MOST_LINES = 500;
 
@@ -17,19 +21,30 @@ export interface SyncFacts {
   /** Name of the backup that the state is from; '' when it is what was live. */
   readonly backup: string;
   readonly changes: readonly NamedChange[];
+  /** Clusters whose files are this one's from now on. */
+  readonly takesOver: readonly string[];
 }
 
 /** What a commit of a sync says: how much, what, and in trailers where it is from. */
-export function commitMessage({ cluster, revision, backup, changes }: SyncFacts): string {
+export function commitMessage({ cluster, revision, backup, changes, takesOver }: SyncFacts): string {
   const lines = [...changes].sort(byObject).map(lineOf);
   const rest = lines.length - MOST_LINES;
   const body = rest > 0 ? [...lines.slice(0, MOST_LINES), `and ${rest} more`] : lines;
+  const taken = takesOver.length === 0 ? [] : [`takes over from ${takesOver.map(oneLine).join(', ')}`];
+  const done = [...(changes.length === 0 ? [] : [countsText(changes)]), ...taken].join('; ');
   const trailers = [
-    `Holdfast-Cluster: ${oneLine(cluster)}`,
+    `${CLUSTER_TRAILER}: ${clusterText(cluster)}`,
+    ...takesOver.map((other) => `${TAKES_OVER_TRAILER}: ${clusterText(other)}`),
     `Holdfast-Revision: ${oneLine(revision)}`,
     ...(backup === '' ? [] : [`Holdfast-Backup: ${oneLine(backup)}`]),
   ];
-  return `sync ${oneLine(cluster)}: ${countsText(changes)}\n\n${body.join('\n')}\n\n${trailers.join('\n')}\n`;
+  const told = body.length === 0 ? '' : `${body.join('\n')}\n\n`;
+  return `sync ${clusterText(cluster)}: ${done}\n\n${told}${trailers.join('\n')}\n`;
+}
+
+/** The name of a cluster as trailers have it. */
+export function clusterText(cluster: string): string {
+  return oneLine(cluster).trim();
 }
 
 /** How many of each. */

@@ -1,5 +1,6 @@
 import type { ObjectRef, ResourceType } from '../../contracts/resource.ts';
 import { resourceKey } from '../resource/identity.ts';
+import { escapedName, unescapedName } from './path-name.ts';
 
 /** The folder of cluster-scoped objects. No namespace can be called so. */
 const CLUSTER_FOLDER = '_cluster';
@@ -9,8 +10,6 @@ const SEALED = '.yaml.age';
 const LONGEST = 200;
 /** Ends a folder that holds the beginning of a name which is too long for one file name. */
 const GOES_ON = '%~';
-/** Names that Windows keeps for devices, with any ending. */
-const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/;
 
 /** What a path of the layout stands for. */
 export interface ObjectFile {
@@ -29,8 +28,8 @@ export interface ObjectFile {
  * from lower, and no name leads out of its folder: what is not `a-z 0-9 . _ -` is written as `%xx`.
  */
 export function filePath({ type, namespace, name }: ObjectRef, sealed = false): string {
-  const folder = namespace === '' ? CLUSTER_FOLDER : escaped(namespace);
-  return `${folder}/${escaped(resourceKey(type))}/${inPieces(escaped(name))}${sealed ? SEALED : MANIFEST}`;
+  const folder = namespace === '' ? CLUSTER_FOLDER : escapedName(namespace);
+  return `${folder}/${escapedName(resourceKey(type))}/${inPieces(escapedName(name))}${sealed ? SEALED : MANIFEST}`;
 }
 
 /** The object that a path of the layout stands for; undefined for every other file. */
@@ -39,7 +38,7 @@ export function objectFileOf(path: string): ObjectFile | undefined {
   const file = rest.join('');
   const ending = [SEALED, MANIFEST].find((known) => file.endsWith(known));
   if (ending === undefined) return undefined;
-  const name = unescaped(
+  const name = unescapedName(
     rest
       .map((piece) => (piece.endsWith(GOES_ON) ? piece.slice(0, -GOES_ON.length) : piece))
       .join('')
@@ -47,7 +46,7 @@ export function objectFileOf(path: string): ObjectFile | undefined {
   );
   const [resource = '', ...group] = kind.split('.');
   const found: ObjectFile = {
-    namespace: folder === CLUSTER_FOLDER ? '' : unescaped(folder),
+    namespace: folder === CLUSTER_FOLDER ? '' : unescapedName(folder),
     group: group.join('.'),
     resource,
     name,
@@ -61,26 +60,6 @@ export function objectFileOf(path: string): ObjectFile | undefined {
 /** The kind of a file, as far as its path tells it: version and kind are in the file. */
 export function typeOf({ namespace, group, resource }: Pick<ObjectFile, 'namespace' | 'group' | 'resource'>): ResourceType {
   return { group, version: '', kind: '', resource, namespaced: namespace !== '' };
-}
-
-function escaped(name: string): string {
-  const plain = Array.from(name)
-    .map((character) => (/[a-z0-9._-]/.test(character) ? character : percent(character)))
-    .join('');
-  return /^[._]/.test(plain) || DEVICE.test(plain) ? `${percent(plain.slice(0, 1))}${plain.slice(1)}` : plain;
-}
-
-function percent(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return code < 128 ? `%${code.toString(16).padStart(2, '0')}` : encodeURIComponent(character).toLowerCase();
-}
-
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }
 
 function inPieces(name: string): string {

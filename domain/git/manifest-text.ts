@@ -2,6 +2,7 @@ import { Document, Pair, parseDocument, Scalar, YAMLMap, YAMLSeq, type Node, typ
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import { isRawNumber, parseLossless, stringifyLossless } from '../json/lossless.ts';
 import { isList, isObject } from '../resource/fields.ts';
+import { joinOwners, splitOwners } from './owner-lines.ts';
 
 /** Numbers as JSON has them, written exactly as they were read. */
 const NUMBER: ScalarTag = {
@@ -23,11 +24,12 @@ const FIRST = ['apiVersion', 'kind', 'metadata'];
 /** More than any manifest that etcd takes. */
 const LONGEST = 8 * 1024 * 1024;
 
-/** An object as YAML: keys in a stable order, texts of several lines as blocks. `readManifest` gives back the same object. */
+/** An object as YAML: keys in a stable order, texts of several lines as blocks, owners as comments. `readManifest` gives back the same object. */
 export function manifestText(object: JsonObject): string {
+  const { lines, rest } = splitOwners(object);
   const document = new Document<Node>(undefined, SCHEMA as object);
-  document.contents = mapOf(object, byRank);
-  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
+  document.contents = mapOf(rest, byRank);
+  return `${lines}${document.toString({ lineWidth: 0, doubleQuotedAsJSON: true })}`;
 }
 
 /** The one object of a YAML file. Throws an Error that says what is wrong, without repeating the file. */
@@ -43,7 +45,7 @@ export function readManifest(text: string): JsonObject {
     throw new Error('it has too many aliases');
   }
   if (!isObject(value as Json)) throw new Error('it holds no object');
-  return value as JsonObject;
+  return joinOwners(value as JsonObject, text);
 }
 
 function nodeOf(value: Json): Node {

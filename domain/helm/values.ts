@@ -42,12 +42,6 @@ function sorted(value: Json): Json {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, child]) => [key, sorted(child)]));
 }
 
-/** The values and the inventory of a release for a tree of files: below `<namespace>/helm/<release>/`. They may hold secrets, as Helm values do. */
-export function valuesFiles(release: Release): readonly TextFile[] {
-  const folder = `${release.namespace}/helm/${release.name}`;
-  return releaseFiles(release).map(({ path, content }) => ({ path: `${folder}/${path}`, content }));
-}
-
 /** values.yaml as the user gave it, the computed values, and release.yaml: what is installed. */
 export function releaseFiles(release: Release): readonly TextFile[] {
   const { name, namespace, revision, status, chart, deployedAt } = release;

@@ -8,6 +8,8 @@ import { SCHEMAS } from '../../cli/output/schemas.ts';
 import { openWithAge } from '../support/age-program.ts';
 import { BareRepository } from '../support/bare-repository.ts';
 import { canariesInFolder, findCanaries, newCanary } from '../support/canaries.ts';
+import { helmProgram, writeCharts } from '../support/charts.ts';
+import { settings, testRemote } from '../support/git-remotes.ts';
 import { configMap, deployment, namespace, service } from '../support/objects.ts';
 import { TestPlace } from '../support/place.ts';
 import { until } from '../support/raw-api.ts';
@@ -40,6 +42,7 @@ describe('a cluster in Git', () => {
     const gitRemotes = [
       { name: 'plain', url: remote.folder },
       { name: 'sealed', ...encrypted, identity: { file: identityFile } },
+      { name: 'releases', url: remote.folder, branch: 'releases', helmValues: 'plain' },
     ];
     await writeFile(place.configFile, stringify({ ...configuration, gitRemotes }));
     await place.api.create(namespace('shop'));
@@ -139,7 +142,11 @@ describe('a cluster in Git', () => {
       ...{ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'scaled', namespace: 'shop' } },
       spec: { minReplicas: 1, maxReplicas: 5, scaleTargetRef },
     });
-    expect(await sync('plain -n shop')).toMatchObject({ created: 2 });
+    const { uid } = (await place.api.read(deployment('shop', 'scaled')))!['metadata'] as unknown as { readonly uid: string };
+    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'scaled' };
+    await place.api.create(configMap('shop', 'owned', { a: 'b' }, { ownerReferences: [{ ...owner, uid }] }));
+    expect(await sync('plain -n shop')).toMatchObject({ created: 3 });
+    expect(await remote.read(branch, 'shop/configmaps/owned.yaml')).not.toContain(uid);
     expect(await remote.read(branch, 'shop/deployments.apps/scaled.yaml')).not.toContain('replicas:');
     await place.api.removeNamespaces('shop');
     const gone = await sync('plain');
@@ -149,6 +156,10 @@ describe('a cluster in Git', () => {
     const restored = await hold(`git restore HEAD~1 --remote plain -n shop --wait`);
     expect(restored.stdout).toContain('verification: equal');
     expect(restored).toMatchObject({ code: 0 });
+    const scaled = await place.api.read(deployment('shop', 'scaled'));
+    expect(await place.api.read(configMap('shop', 'owned'))).toMatchObject({
+      metadata: { ownerReferences: [{ ...owner, uid: (scaled!['metadata'] as unknown as { readonly uid: string }).uid }] },
+    });
     expect(await place.api.read(configMap('shop', 'settings'))).toMatchObject({ data: { 'app.conf': 'a = 1\nb = "x"\n', extra: 'new' } });
   }, 180_000);
 
@@ -190,6 +201,47 @@ describe('a cluster in Git', () => {
     expect(await remote.read(branch, 'shop/configmaps/settings.yaml')).toContain('extra: new\n');
   }, 120_000);
 
+  it('has chart and values of what Helm has installed, as one commit for each change of them', async () => {
+    await place.api.create(namespace('charts'));
+    const helm = await helmProgram(place.folder, place.cluster.kubeconfigPath);
+    const { shop } = await writeCharts(join(place.folder, 'charts'));
+    await helm('install', 'mine', shop, '-n', 'charts', '--set', 'store.size=7');
+    expect(await sync('releases -n charts')).toMatchObject({ phase: 'Completed', warnings: [] });
+    const read = async (file: string): Promise<unknown> => parse(await remote.read('releases', `charts/_helm/mine/${file}.yaml`));
+    expect(await read('release')).toEqual({ name: 'mine', namespace: 'charts', chart: 'shop', version: '0.3.0' });
+    expect(await read('values')).toEqual({ store: { size: 7 } });
+    expect(await read('computed-values')).toMatchObject({ store: { enabled: true, size: 7 } });
+    expect(await remote.message('releases')).toContain('created release charts/mine\n');
+    await helm('upgrade', 'mine', shop, '-n', 'charts', '--reuse-values');
+    expect(await sync('releases -n charts')).toMatchObject({ commit: '' });
+
+    await helm('upgrade', 'mine', shop, '-n', 'charts', '--set', 'store.size=9');
+    expect(await hold('backup create charts -n charts --git releases --wait')).toMatchObject({ code: 0 });
+    const words = await hold('git log releases release/mine -n charts');
+    expect(words.stdout).toMatch(/^release charts\/mine in "releases"[^]*changed[^]*    values.store.size: 7 → 9\n[^]*created/);
+    const plan = await hold('git restore HEAD --remote releases -n charts --plan');
+    expect(plan).toMatchObject({ code: 0, stderr: expect.not.stringContaining('_helm') });
+
+    await helm('uninstall', 'mine', '-n', 'charts');
+    await sync('releases -n charts');
+    expect(await remote.message('releases')).toContain('deleted release charts/mine\n');
+  }, 180_000);
+
+  it("does not touch what another cluster has written, unless it takes that cluster's place", async () => {
+    const elsewhere = await testRemote({ url: remote.folder }, { cluster: 'elsewhere', branch: 'releases' });
+    await elsewhere.sync([settings('theirs', {}, 'charts')], {
+      selection: { includedNamespaces: ['charts'], includedResources: ['cm'], objects: ['cm/charts/theirs'] },
+    });
+    await elsewhere.remove();
+    const refused = await hold('git sync releases -n charts --wait');
+    expect(refused).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/charts\/configmaps\/theirs.yaml in branch releases belongs to cluster "elsewhere".*--take-over/),
+    });
+    expect(await sync('releases -n charts --take-over')).toMatchObject({ deleted: 1 });
+    expect(await remote.message('releases')).toMatch(/^sync .*: 1 deleted; takes over from elsewhere\n/);
+  }, 120_000);
+
   it('shows nothing secret anywhere', async () => {
     const canaries = [canary];
     expect(findCanaries('git', Buffer.from(await remote.everything()), canaries)).toEqual([]);
@@ -201,7 +253,7 @@ describe('a cluster in Git', () => {
   it('says in one line what is wrong', async () => {
     expect(await hold('git sync nowhere -n shop --wait')).toMatchObject({
       code: 3,
-      stderr: expect.stringMatching(/"nowhere" is not configured; known: plain, sealed\n/),
+      stderr: expect.stringMatching(/"nowhere" is not configured; known: plain, sealed, releases\n/),
     });
     expect(await hold('git log plain deploy/nothing -n shop')).toMatchObject({
       code: 3,

@@ -12,6 +12,8 @@ import { BareRepository } from '../support/bare-repository.ts';
 import { findCanaries, newCanary } from '../support/canaries.ts';
 import { secretObject, settings, testRemote, type TestRemote } from '../support/git-remotes.ts';
 
+const OWNER = { apiVersion: 'example.com/v1', kind: 'Widget', name: 'w', controller: true };
+
 describe('a commit as a backup', () => {
   let bare: BareRepository;
   let repository: Repository;
@@ -31,7 +33,8 @@ describe('a commit as a backup', () => {
       { sealer: await openSecretSealer({ ...common, identities: [identity] }), folder: memory.folder },
     );
     blind = await testRemote({ url: bare.folder }, { sealer: await openSecretSealer({ ...common, identities: [] }) });
-    await able.sync([settings('a', { n: '1' }), secretObject('key', secret)]);
+    const owned = { name: 'a', namespace: 'shop', ownerReferences: [{ ...OWNER, uid: 'there' }] };
+    await able.sync([{ ...settings('a', { n: '1' }), metadata: owned }, secretObject('key', secret)]);
     await bare.commitFile('prod', 'shop/configmaps/odd.yaml', `kind: [${secret}\n`);
     await bare.commitFile(
       'prod',
@@ -90,6 +93,7 @@ describe('a commit as a backup', () => {
     });
     const objects = await objectsOf(made.sequence);
     expect(objects).toContainEqual(expect.objectContaining({ kind: 'Secret', data: { password: Buffer.from(secret).toString('base64') } }));
+    expect(objects.find(({ kind }) => kind === 'ConfigMap')).toMatchObject({ metadata: { name: 'a', ownerReferences: [OWNER] } });
     expect(JSON.stringify(objects.find(({ kind }) => kind === 'Widget')?.['spec'])).toBe('{"n":1.0,"big":9007199254740993}');
   });
 

@@ -6,7 +6,7 @@ import { connectCluster } from '../../kubernetes/api-cluster.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Sandbox } from '../../sandbox/control-plane.ts';
 import { BareRepository } from '../support/bare-repository.ts';
-import { testRemote, type TestRemote } from '../support/git-remotes.ts';
+import { charts, testRemote, type TestRemote } from '../support/git-remotes.ts';
 import { configMap, deployment, namespace, service } from '../support/objects.ts';
 import { RawApi, until, type PlainObject } from '../support/raw-api.ts';
 import { startTestCluster, type Stoppable } from '../support/sandbox-env.ts';
@@ -71,7 +71,14 @@ describe('a busy cluster', () => {
   const sync = () => {
     const pulse = { beat: () => undefined, signal: new AbortController().signal };
     const input = { cluster: 'prod', remote: 'test', selection: SELECT_ALL, source: { live: true as const } };
-    return syncToGit({ remote: made.remote, cluster: 'prod', pulse, state: () => liveState(cluster, input, pulse.signal) });
+    return syncToGit({
+      remote: made.remote,
+      cluster: 'prod',
+      takeOver: false,
+      charts,
+      pulse,
+      state: () => liveState(cluster, input, pulse.signal),
+    });
   };
   const now = () => new Date().toISOString();
   /** As the kubelet would say it. */

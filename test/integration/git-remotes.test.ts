@@ -8,7 +8,7 @@ import { openSecretSealer } from '../../git/secret-sealer.ts';
 import type { RemoteAccess } from '../../git/remote-access.ts';
 import { BareRepository } from '../support/bare-repository.ts';
 import { canariesInFolder, findCanaries, newCanary } from '../support/canaries.ts';
-import { testRemote, secretObject, settings, type TestRemote } from '../support/git-remotes.ts';
+import { charts, testRemote, secretObject, settings, type TestRemote } from '../support/git-remotes.ts';
 import { gitHttpServer, gitSshServer, type GitSshServer } from '../support/git-server.ts';
 
 const TOKEN = newCanary('token');
@@ -235,7 +235,14 @@ describe('a Git remote', () => {
     const { stateOf } = await import('../support/git-remotes.ts');
     const { SELECT_ALL } = await import('../../contracts/selection.ts');
     const pulse = { beat: () => undefined, signal: stop.signal };
-    const syncing = syncToGit({ remote, cluster: 'prod', pulse, state: () => Promise.resolve(stateOf([A], SELECT_ALL)) });
+    const syncing = syncToGit({
+      remote,
+      cluster: 'prod',
+      takeOver: false,
+      charts,
+      pulse,
+      state: () => Promise.resolve(stateOf([A], SELECT_ALL)),
+    });
     syncing.catch(() => undefined);
     while (
       !(await access(join(folder, 'begun')).then(
@@ -247,6 +254,68 @@ describe('a Git remote', () => {
     stop.abort(new Error('cancelled by the user'));
     await expect(syncing).rejects.toThrow('cancelled by the user');
     await bare.unhook('pre-receive');
+  });
+});
+
+describe('two clusters and one branch', () => {
+  const common = { branch: 'main' };
+  let bare: BareRepository;
+  const opened: TestRemote[] = [];
+
+  beforeAll(async () => {
+    bare = await BareRepository.make();
+  });
+
+  afterEach(async () => {
+    for (const remote of opened.splice(0)) await remote.remove();
+    await bare.git('update-ref', '-d', 'refs/heads/main');
+  });
+
+  afterAll(() => bare.remove());
+
+  const cluster = async (name: string): Promise<TestRemote['sync']> => {
+    const made = await testRemote({ url: bare.folder }, { ...common, cluster: name });
+    opened.push(made);
+    return made.sync;
+  };
+
+  it('do not change or delete what the other has written: the sync fails, and says what to do', async () => {
+    const [prod, staging] = [await cluster('prod'), await cluster('staging')];
+    await prod([A, settings('b')]);
+    const before = await bare.commits('main');
+    for (const objects of [[settings('a', { x: '2' }), settings('b')], [A]]) {
+      const failing = staging(objects);
+      await expect(failing).rejects.toMatchObject({
+        type: 'Conflict',
+        message: expect.stringMatching(
+          /^Git remote test: shop\/configmaps\/[ab]\.yaml in branch main belongs to cluster "prod", whose sync was the last to write it$/,
+        ),
+        advice: expect.stringContaining('`holdfast git sync test --take-over` once'),
+      });
+    }
+    await expect(staging([])).rejects.toThrow(
+      'a.yaml in branch main belongs to cluster "prod", whose sync was the last to write it, and 1 more files',
+    );
+    expect(await bare.commits('main')).toEqual(before);
+    // What both have alike, what is new, and what people have written since is nobody's in particular.
+    expect(await staging([A, settings('b'), settings('p', {}, 'pay')])).toMatchObject({ created: 1 });
+    await bare.commitFile('main', 'shop/configmaps/b.yaml', 'by: hand\n');
+    expect(await staging([A, settings('b'), settings('p', {}, 'pay')])).toMatchObject({ changed: 1 });
+    await expect(prod([A, settings('b')])).rejects.toThrow('pay/configmaps/p.yaml in branch main belongs to cluster "staging"');
+  });
+
+  it('may follow one another: what was taken over once is taken over for good, also when nothing else has changed', async () => {
+    const [old, heir] = [await cluster('old'), await cluster('new')];
+    await old([A, settings('b')]);
+    expect(await heir([A, settings('b')], { takeOver: true })).toMatchObject({
+      commit: expect.stringMatching(/./),
+      created: 0,
+      changed: 0,
+    });
+    expect(await bare.message('main')).toMatch(/^sync new: takes over from old\n\nHoldfast-Cluster: new\nHoldfast-Takes-Over: old\n/);
+    expect(await heir([A, settings('b')], { takeOver: true })).toMatchObject({ commit: '' });
+    expect(await heir([settings('a', { x: '2' })])).toMatchObject({ changed: 1, deleted: 1 });
+    await expect(old([A])).rejects.toThrow('belongs to cluster "new"');
   });
 });
 

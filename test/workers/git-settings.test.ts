@@ -11,6 +11,7 @@ describe('the settings of a Git remote', () => {
     ['https with a token', { url: 'https://git.example.com/x.git', token: { env: 'TOKEN' }, username: 'bot' }],
     ['ssh', { url: 'git@git.example.com:x.git', ...SSH }],
     ['rules', { url: '/x', ignoreKinds: ['jobs'], rules: [{ kinds: ['deployments'], fields: ['spec.replicas'] }] }],
+    ['plain values of releases', { url: '/x', helmValues: 'plain', silenceSeconds: 300 }],
     ['encrypted Secrets', { url: '/x', secrets: 'encrypt', recipients: ['age1abc'], identity: { file: '/i' } }],
   ])('may be %s', (_what, settings) => {
     expect(GitRemoteSettings.safeParse({ name: 'state', ...settings })).toMatchObject({ success: true });
@@ -18,6 +19,8 @@ describe('the settings of a Git remote', () => {
 
   it.each<[string, object, RegExp]>([
     ['secrets for nobody', { url: '/x', secrets: 'encrypt' }, /recipients.*is needed/],
+    ['values of releases for nobody', { url: '/x', helmValues: 'encrypt' }, /recipients.*is needed/],
+    ['a server that is never given up', { url: '/x', silenceSeconds: 0 }, /silenceSeconds/],
     ['an odd recipient', { url: '/x', recipients: ['AGE-SECRET-KEY-1'] }, /is no age recipient/],
     ['ssh without a host key', { url: 'ssh://git@h/x', sshKeyFile: '/k' }, /knownHostsFile/],
     ['a token for ssh', { url: 'ssh://git@h/x', ...SSH, token: { env: 'T' } }, /is for https/],

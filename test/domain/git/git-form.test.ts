@@ -43,10 +43,11 @@ describe('an object as it is kept in Git', () => {
         },
       },
     );
+    const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'Foo', name: 'o', controller: true }];
     expect(gitForm(live, DEPLOYMENT)).toEqual({
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name: 'x', namespace: 'shop', annotations: { 'example.com/kept': 'yes' } },
+      metadata: { name: 'x', namespace: 'shop', annotations: { 'example.com/kept': 'yes' }, ownerReferences },
       spec: { replicas: 2 },
     });
   });
@@ -153,14 +154,20 @@ describe('the message of a commit', () => {
 
   it('says how much, what, and where it is from', () => {
     const changes = [change('deleted', 'b'), change('created', 'a'), change('changed', 'shop', '')];
-    expect(commitMessage({ cluster: 'prod', revision: '7', backup: 'b1', changes })).toBe(
+    expect(commitMessage({ cluster: 'prod', revision: '7', backup: 'b1', changes, takesOver: [] })).toBe(
       'sync prod: 1 created, 1 changed, 1 deleted\n\nchanged ConfigMap shop\ncreated ConfigMap shop/a\ndeleted ConfigMap shop/b\n\nHoldfast-Cluster: prod\nHoldfast-Revision: 7\nHoldfast-Backup: b1\n',
+    );
+  });
+
+  it('says from whom the cluster takes files over, also when nothing else has changed', () => {
+    expect(commitMessage({ cluster: 'prod', revision: '7', backup: '', changes: [], takesOver: ['old', 'older'] })).toBe(
+      'sync prod: takes over from old, older\n\nHoldfast-Cluster: prod\nHoldfast-Takes-Over: old\nHoldfast-Takes-Over: older\nHoldfast-Revision: 7\n',
     );
   });
 
   it('names some hundred objects at most, and no name breaks a line', () => {
     const changes = Array.from({ length: 600 }, (_, index) => change('created', `n${index}\nHoldfast-Cluster: other`));
-    const message = commitMessage({ cluster: 'a\nb', revision: '7', backup: '', changes });
+    const message = commitMessage({ cluster: 'a\nb', revision: '7', backup: '', changes, takesOver: [] });
     expect(message).toContain('\nand 100 more\n');
     expect(message.match(/^Holdfast-Cluster: .*$/gm)).toEqual(['Holdfast-Cluster: a b']);
   });

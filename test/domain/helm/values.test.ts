@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import type { Release } from '../../../domain/helm/release.ts';
-import { canonicalJson, computedValues, valuesFiles } from '../../../domain/helm/values.ts';
+import { canonicalJson, computedValues, releaseFiles } from '../../../domain/helm/values.ts';
 import { yamlText } from '../../../domain/helm/yaml-text.ts';
 import { parseLossless } from '../../../domain/json/lossless.ts';
 import type { JsonObject } from '../../../contracts/json.ts';
@@ -59,13 +59,9 @@ describe('values', () => {
     expect(yamlText(parseLossless('{"big": 12345678901234567890}') as JsonObject)).toBe('big: 12345678901234567890\n');
   });
 
-  it('are files below the namespace and the release', () => {
-    const files = valuesFiles(release({ a: 1 }, { b: 2 }));
-    expect(files.map(({ path }) => path)).toEqual([
-      'shop/helm/web/values.yaml',
-      'shop/helm/web/computed-values.yaml',
-      'shop/helm/web/release.yaml',
-    ]);
+  it('are files beside what is installed', () => {
+    const files = releaseFiles(release({ a: 1 }, { b: 2 }));
+    expect(files.map(({ path }) => path)).toEqual(['values.yaml', 'computed-values.yaml', 'release.yaml']);
     expect(files[0]!.content).toBe('b: 2\n');
     expect(files[1]!.content).toBe('a: 1\nb: 2\n');
     expect(parse(files[2]!.content)).toEqual({
