@@ -1,7 +1,7 @@
 import type { EtcdAccess } from '../contracts/etcd.ts';
 import type { AfterBackup } from '../contracts/protection.ts';
 import type { Etcd } from '../etcd/port.ts';
-import type { Charts } from '../helm/port.ts';
+import type { Charts, HelmProgram } from '../helm/port.ts';
 import type { GitRemote } from '../git/port.ts';
 import type { Cluster } from '../kubernetes/port.ts';
 import type { Mover, NodeFiles, VolumeRepository } from '../movers/port.ts';
@@ -9,6 +9,7 @@ import type { Plugins } from '../plugins/plugin.ts';
 import type { CheckReport, OnProgress } from '../repository/check/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { CallOptions, ObjectStore } from '../storage/object-store.ts';
+import type { ControlPlaneFolders } from './etcd/control-plane-files.ts';
 
 /** How much of a location to check. */
 interface CheckLocationRequest extends CallOptions {
@@ -33,10 +34,14 @@ export interface ActivityDependencies {
   plugins(): Promise<Plugins>;
   /** Helm's release records, the charts in them, and where charts are pushed to. */
   charts(): Promise<Charts>;
+  /** Helm itself for that cluster; built from pinned sources where there is none, which takes minutes. `NotFound` when that cannot be done. */
+  helm(cluster: string, building?: { readonly signal: AbortSignal; readonly beat: () => void }): Promise<HelmProgram>;
   /** What copies the data of that cluster's volumes. */
   mover(cluster: string): Promise<Mover>;
   /** What reads files of that cluster's nodes. */
   nodeFiles(cluster: string): Promise<NodeFiles>;
+  /** Where the control plane of that cluster keeps its files, when the configuration says so. */
+  controlPlaneFolders(cluster: string): ControlPlaneFolders | undefined;
   /** Where the volumes of the cluster with that uid are kept in the location of that name; made when there is none. */
   volumeRepository(location: string, clusterUid: string, signal: AbortSignal): Promise<VolumeRepository>;
   /** The etcd of that cluster, as the request says, otherwise as the configuration does. Whoever asks closes it. */

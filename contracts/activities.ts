@@ -3,6 +3,7 @@ import type { BackupProjectInput, BackupProjectResult } from './backup.ts';
 import type { CopyActivities } from './copy.ts';
 import type { EtcdActivities } from './etcd-backup.ts';
 import type { HelmActivities } from './helm.ts';
+import type { HelmRestoreActivities } from './helm-restore.ts';
 import type { GitActivities } from './git.ts';
 import type { HookCounts, HookTarget } from './hook.ts';
 import type { BackupSizes, CapturedKind, ClusterIdentity } from './manifest.ts';
@@ -165,7 +166,7 @@ export interface RestoreWave {
   readonly wave: number;
   readonly title: string;
   /** What the next wave needs before it may start. */
-  readonly awaits: 'nothing' | 'crds-established' | 'namespaces-active' | 'webhook-backends';
+  readonly awaits: 'nothing' | 'crds-established' | 'namespaces-active' | 'custom-apis-served' | 'webhook-backends';
 }
 
 export interface ApplyBatchInput extends WithoutLostParts {
@@ -379,5 +380,6 @@ export type HoldfastActivities = BackupActivities &
   CopyActivities &
   GitActivities &
   HelmActivities &
+  HelmRestoreActivities &
   EtcdActivities &
   ScheduleActivities;

@@ -20,7 +20,10 @@ export interface CapturedRelease {
   readonly version: string;
   /** '' when the chart names none. */
   readonly appVersion: string;
-  /** SHA-256 of the user-given values as canonical JSON, lower-case hex. */
+  /**
+   * Of the user-given values, with the repository's key, lower-case hex: says whether values are the same, and only to who has the repository. Of
+   * backups made before there was a key in it, a plain SHA-256. '' where no repository takes part.
+   */
   readonly valuesHash: string;
   /** The chart archive that was rebuilt from the record; absent when it could not be, and an error says why. */
   readonly archive?: KeptStream;

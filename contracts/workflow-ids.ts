@@ -22,6 +22,11 @@ export function gitImportWorkflowId(location: string, remote: string, commit: st
   return `git-import/${location}/${remote}/${commit}`;
 }
 
+/** One restore of releases at a time for a request: `request` stands for all that was asked for. */
+export function restoreReleasesWorkflowId(cluster: string, request: string): string {
+  return `helm/${cluster}/${request}`;
+}
+
 const SCHEDULE = 'schedule/';
 
 /** The id of a schedule; the runs that it starts add to it. */

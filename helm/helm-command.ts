@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
-import type { RecordKind } from '../domain/helm/stored-record.ts';
+import { installedOrUpgraded } from '../domain/helm/release.ts';
+import { withoutValues } from './withheld-values.ts';
+import { yamlText } from '../domain/helm/yaml-text.ts';
 import { briefly } from '../domain/text/briefly.ts';
+import { runWatched } from './helm-process.ts';
+import type { HelmProgram, InstalledRelease, InstallRequest } from './port.ts';
 import { jsonOf } from './repository-client.ts';
 
 /** Where Helm is, and the cluster that it works on. */
@@ -19,103 +19,70 @@ export interface HelmAccess {
   readonly context: string;
 }
 
-export interface InstallRequest {
-  readonly release: string;
-  readonly namespace: string;
-  /** A chart archive, or in its place a chart by a name that Helm understands. */
-  readonly chart: Buffer | string;
-  /** YAML. */
-  readonly values: string;
-  /** Where Helm keeps its records of the release. */
-  readonly records: RecordKind;
-  readonly timeoutMs: number;
-  readonly wait: boolean;
-}
-
-export interface InstalledRelease {
-  readonly revision: number;
-  readonly status: string;
-}
-
-const installed = z.object({ version: z.number(), info: z.object({ status: z.string() }) });
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+const installed = z.object({ version: z.number(), info: z.object({ status: z.string(), description: z.string().default('') }) });
 /** How Helm is reached and finds its way: nothing else of our environment is its business. Login plugins of kubeconfigs need what is theirs. */
 const PASSED = /^(PATH|HOME|TMPDIR|KUBECONFIG|KUBERNETES_.*|XDG_.*|SSL_CERT_.*|(https?|no)_proxy|AWS_.*|GOOGLE_.*|AZURE_.*|CLOUDSDK_.*)$/i;
+/** Helm's words for a cluster that does not answer: worth another attempt. */
+const AWAY =
+  /cluster unreachable|connection (refused|reset)|client connection lost|i\/o timeout|TLS handshake timeout|unexpected EOF|: EOF$|unable to handle the request|etcdserver: (leader changed|request timed out)/i;
 
-/**
- * Installs a release, or upgrades it when there is one, with Helm itself: hooks, CRDs and all. Chart and values go through files that nobody else
- * can read, and never through the command line. `BadInput` with Helm's own words when it refuses.
- */
-export async function installRelease(access: HelmAccess, request: InstallRequest, signal: AbortSignal): Promise<InstalledRelease> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-helm-'));
-  try {
-    const values = join(folder, 'values.yaml');
-    await writeFile(values, request.values, { mode: 0o600 });
-    const archive = join(folder, 'chart.tgz');
-    if (typeof request.chart !== 'string') await writeFile(archive, request.chart, { mode: 0o600 });
-    const chart = typeof request.chart === 'string' ? request.chart : archive;
-    const output = await runHelm(access, installArguments(request, { values, chart }), { records: request.records, signal });
-    return readStatus(output);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+/** What Helm reads. */
+const VALUES = 'values.yaml';
+const ARCHIVE = 'chart.tgz';
+
+/** Helm itself. Chart and values go to it through files that nobody else can read, and never through the command line. */
+export function helmProgram(access: HelmAccess): HelmProgram {
+  return {
+    install: async (request, signal) => {
+      const own = Object.entries(process.env).filter(([name]) => PASSED.test(name));
+      const watched = {
+        program: access.program,
+        files: { [VALUES]: yamlText(request.values), ...(typeof request.chart === 'string' ? {} : { [ARCHIVE]: request.chart }) },
+        arguments: (folder: string) => [...clusterArguments(access), ...installArguments(request, folder)],
+        environment: { ...Object.fromEntries(own), HELM_DRIVER: request.records.toLowerCase() },
+      };
+      const { code, stdout, stderr } = await runWatched(watched, signal);
+      if (code !== 0) throw refused(stderr, request);
+      return readStatus(stdout);
+    },
+  };
 }
 
-function installArguments(request: InstallRequest, files: { readonly values: string; readonly chart: string }): readonly string[] {
-  const { release, namespace, timeoutMs, wait } = request;
-  const waiting = [`--timeout=${Math.ceil(timeoutMs / 1000)}s`, ...(wait ? ['--wait'] : [])];
-  const options = [`--namespace=${namespace}`, '--create-namespace', `--values=${files.values}`, '--output=json', ...waiting];
+function clusterArguments({ kubeconfig, context }: HelmAccess): readonly string[] {
+  return [...(kubeconfig === '' ? [] : [`--kubeconfig=${kubeconfig}`]), ...(context === '' ? [] : [`--kube-context=${context}`])];
+}
+
+function installArguments(request: InstallRequest, folder: string): readonly string[] {
+  const { release, namespace, timeoutMs, wait, labels, chart, version } = request;
+  const options = [
+    `--namespace=${namespace}`,
+    '--create-namespace',
+    `--values=${join(folder, VALUES)}`,
+    '--output=json',
+    `--timeout=${Math.ceil(timeoutMs / 1000)}s`,
+    `--labels=${Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join()}`,
+    ...(wait ? ['--wait'] : []),
+    ...(version === '' ? [] : [`--version=${version}`]),
+  ];
   // Values that an earlier revision was given would be kept where these have none.
-  return ['upgrade', '--install', '--reset-values', ...options, '--', release, files.chart];
+  return ['upgrade', '--install', '--reset-values', ...options, '--', release, typeof chart === 'string' ? chart : join(folder, ARCHIVE)];
 }
 
-interface HelmRun {
-  readonly records: RecordKind;
-  readonly signal: AbortSignal;
-}
-
-async function runHelm(access: HelmAccess, args: readonly string[], { records, signal }: HelmRun): Promise<string> {
-  const { program, kubeconfig, context } = access;
-  const cluster = [...(kubeconfig === '' ? [] : [`--kubeconfig=${kubeconfig}`]), ...(context === '' ? [] : [`--kube-context=${context}`])];
-  const own = Object.entries(process.env).filter(([name]) => PASSED.test(name));
-  const env = { ...Object.fromEntries(own), HELM_DRIVER: records.toLowerCase() };
-  signal.throwIfAborted();
-  const child = spawn(program, [...cluster, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const end = (): void => void child.kill('SIGTERM');
-  signal.addEventListener('abort', end, { once: true });
-  const said = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] = (said[name] + text).slice(-MAX_OUTPUT_BYTES);
-    });
-  }
-  try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    signal.throwIfAborted();
-    if (code === 0) return said.stdout;
-    throw refused(said.stderr);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new HoldfastError(FailureType.NotFound, `helm cannot be started (${(error as NodeJS.ErrnoException).code ?? 'error'})`, {
-      advice: 'set HOLDFAST_BIN to a folder that has helm',
-      cause: error,
-    });
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
-}
-
-function refused(stderr: string): HoldfastError {
-  const last = stderr.split('\n').findLast((line) => line.startsWith('Error:')) ?? stderr;
-  const isAway = /cluster unreachable|connection refused|i\/o timeout/i.test(last);
-  const words = briefly(last.replace(/^Error:\s*/, ''));
-  return new HoldfastError(isAway ? FailureType.Unavailable : FailureType.BadInput, `helm refuses: ${words}`, {
+/** Helm and API servers quote what they refuse, and that may be a value. */
+function refused(stderr: string, { values }: InstallRequest): HoldfastError {
+  // What went wrong comes on the lines after it, where it is more than one thing.
+  const last = stderr.slice(Math.max(stderr.lastIndexOf('\nError:'), 0)).trim();
+  const words = briefly(withoutValues(last.replace(/^Error:\s*/, ''), values));
+  return new HoldfastError(AWAY.test(last) ? FailureType.Unavailable : FailureType.BadInput, `helm refuses: ${words}`, {
     advice: 'see `helm status` and `helm history` of the release',
   });
 }
 
 function readStatus(output: string): InstalledRelease {
   const { data } = installed.safeParse(jsonOf(Buffer.from(output)));
-  if (data) return { revision: data.version, status: data.info.status };
-  throw new HoldfastError(FailureType.BadInput, 'helm answers with something else than a release', { advice: 'use Helm 3' });
+  if (!data) throw new HoldfastError(FailureType.BadInput, 'helm answers with something else than a release', { advice: 'use Helm 3' });
+  const { status, description } = data.info;
+  return { revision: data.version, status, action: installedOrUpgraded(description) };
 }

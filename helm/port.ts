@@ -1,6 +1,6 @@
 import type { JsonObject } from '../contracts/json.ts';
 import type { Release } from '../domain/helm/release.ts';
-import type { StoredRecord } from '../domain/helm/stored-record.ts';
+import type { RecordKind, StoredRecord } from '../domain/helm/stored-record.ts';
 
 /**
  * `source`: the templates and all else that the chart was made of. `rendered`: the record lacks what it needs (subcharts, library charts), and the
@@ -55,4 +55,36 @@ export interface Charts {
   moved(record: StoredRecord, namespace: string): string | undefined;
   /** Of the worker's configuration. `NotFound` with the known names when there is none. */
   repository(name: string): Promise<ChartRepository>;
+}
+
+export interface InstallRequest {
+  readonly release: string;
+  readonly namespace: string;
+  /** A chart archive, or in its place a path or an `oci://` reference. */
+  readonly chart: Buffer | string;
+  /** Of a chart by reference; '' for the newest. */
+  readonly version: string;
+  readonly values: JsonObject;
+  /** Where Helm keeps its records of the release. */
+  readonly records: RecordKind;
+  /** The record gets them. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly wait: boolean;
+}
+
+export interface InstalledRelease {
+  readonly revision: number;
+  readonly status: string;
+  readonly action: 'installed' | 'upgraded';
+}
+
+/** Helm itself, at work on one cluster. */
+export interface HelmProgram {
+  /**
+   * Installs a release, or upgrades it when there is one: hooks, CRDs and all. Returns when Helm has ended; when `signal` fires Helm is asked to end,
+   * and is ended soon after. No Helm outlives this process, however it ends. `BadInput` with Helm's own words when it refuses or fails, `Unavailable`
+   * when the cluster does not answer it, `NotFound` when there is no Helm. None of these has values in it.
+   */
+  install(request: InstallRequest, signal: AbortSignal): Promise<InstalledRelease>;
 }

@@ -24,7 +24,7 @@ import type { StoreCheck } from '../storage/store-check.ts';
 
 export type { StoreCheck } from '../storage/store-check.ts';
 export type { ArchivedFile, ArchiveProgress, VolumeArchive } from '../movers/volume-archive.ts';
-export type { RestorableRelease, Survey } from './helm-services.ts';
+export type { Survey } from './helm-services.ts';
 export type { LocationGcReport } from './collect-location.ts';
 export type { RestoredEtcd } from './etcd-services.ts';
 export { createRepository, credentialsOf, missingKeyFile, writeKeyFile, type GeneratedKey } from './location-keys.ts';

@@ -1,9 +1,7 @@
 import type { ActivityDependencies } from '../activities/dependencies.ts';
-import type { AdoptedRelease } from '../activities/helm/adopt-release.ts';
 import type { PushOutcome } from '../activities/helm/push-charts.ts';
-import type { RestorableRelease } from '../activities/helm/restorable-releases.ts';
 import type { Survey } from '../activities/helm/survey-releases.ts';
-import type { InstalledRelease, InstallRequest } from '../helm/helm-command.ts';
+import type { PlannedRelease, RestoreReleasesInput } from '../contracts/helm-restore.ts';
 import type { ChartArchive } from '../helm/port.ts';
 import type { Cluster } from '../kubernetes/port.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -11,21 +9,19 @@ import { loadConfiguration } from './configuration.ts';
 import { readRepositorySettings, type ChartRepositorySettings } from './chart-settings.ts';
 import type { KubeconfigContext } from './dependencies.ts';
 
-export type { RestorableRelease, Survey };
+export type { Survey };
 
 /** What Helm releases need. */
-export interface HelmServices extends Pick<ActivityDependencies, 'charts'> {
-  readonly helm: {
+export interface HelmServices extends Pick<ActivityDependencies, 'charts' | 'helm'> {
+  readonly releases: {
     /** The releases of a backup, or of a cluster as it is now; in these namespaces, all when there are none. */
     survey(source: ReleaseSource, namespaces: readonly string[], signal: AbortSignal): Promise<Survey>;
     push(
       request: { readonly archives: readonly ChartArchive[]; readonly pushTo: readonly string[] },
       signal: AbortSignal,
     ): Promise<PushOutcome>;
-    restorable(backup: BackupName, wanted: WantedReleases, signal: AbortSignal): Promise<readonly RestorableRelease[]>;
-    /** With Helm itself. */
-    install(cluster: string, request: InstallRequest, signal: AbortSignal): Promise<InstalledRelease>;
-    adopt(cluster: string, what: { restorable: RestorableRelease; namespace: string }, signal: AbortSignal): Promise<AdoptedRelease>;
+    /** What a restore of releases would do. Writes nothing. */
+    plan(input: RestoreReleasesInput, signal: AbortSignal): Promise<readonly PlannedRelease[]>;
   };
 }
 
@@ -34,13 +30,8 @@ interface BackupName {
   readonly backup: string;
 }
 
-type ReleaseSource = BackupName | { readonly cluster: string };
-
-interface WantedReleases {
-  readonly names: readonly string[];
-  /** '' for any. */
-  readonly namespace: string;
-}
+/** A cluster with the location whose key values are hashed with; '' for none. */
+type ReleaseSource = BackupName | { readonly cluster: string; readonly location: string };
 
 interface HelmAccess {
   readonly accessOf: (cluster: string) => KubeconfigContext;
@@ -63,34 +54,46 @@ export function helmServices({ accessOf, cluster, repository, settings }: HelmAc
   const never = { beat: () => undefined };
   return {
     charts,
-    helm: {
+    helm: async (name, building) => {
+      const { helmProgram } = await import('../helm/helm-command.ts');
+      const { resolveTools } = await import('../sandbox/resolve-tools.ts');
+      const options = building
+        ? {
+            signal: building.signal,
+            progress: () => {
+              building.beat();
+            },
+          }
+        : {};
+      const program = (await resolveTools(['helm'], options)).get('helm') ?? 'helm';
+      return helmProgram({ program, ...accessOf(name) });
+    },
+    releases: {
       survey: async (source, namespaces, signal) => {
         const { recordsOfBackup, recordsOfCluster } = await import('../activities/helm/find-records.ts');
         const { surveyReleases } = await import('../activities/helm/survey-releases.ts');
-        if ('cluster' in source) return surveyReleases(await charts(), recordsOfCluster(await cluster(source.cluster), namespaces, signal));
+        const { hashOfValues } = await import('../activities/helm/values-hash.ts');
+        if ('cluster' in source) {
+          const hash = source.location === '' ? () => '' : hashOfValues(await repository(source.location));
+          return surveyReleases(await charts(), recordsOfCluster(await cluster(source.cluster), { namespaces }, signal), hash);
+        }
         const opened = await repository(source.location);
         const { manifest } = await opened.findBackup(source.backup);
-        return surveyReleases(await charts(), recordsOfBackup(opened, { parts: manifest.parts, namespaces }, { signal }));
+        const records = recordsOfBackup(opened, { parts: manifest.parts, namespaces }, { signal });
+        return surveyReleases(await charts(), records, hashOfValues(opened));
       },
       push: async (request, signal) => {
         const { pushCharts } = await import('../activities/helm/push-charts.ts');
         return pushCharts(await charts(), request, { ...never, signal });
       },
-      restorable: async ({ location, backup }, wanted, signal) => {
+      plan: async ({ cluster: name, location, backup, releases, namespace, options }, signal) => {
         const { restorableReleases } = await import('../activities/helm/restorable-releases.ts');
+        const { planReleases } = await import('../activities/helm/plan-releases.ts');
         const opened = await repository(location);
         const { manifest } = await opened.findBackup(backup);
-        return restorableReleases({ repository: opened, manifest, charts: await charts() }, wanted, signal);
-      },
-      install: async (name, request, signal) => {
-        const { installRelease } = await import('../helm/helm-command.ts');
-        const { resolveTools } = await import('../sandbox/resolve-tools.ts');
-        const program = (await resolveTools(['helm'], { signal })).get('helm') ?? 'helm';
-        return installRelease({ program, ...accessOf(name) }, request, signal);
-      },
-      adopt: async (name, what, signal) => {
-        const { adoptRelease } = await import('../activities/helm/adopt-release.ts');
-        return adoptRelease({ cluster: await cluster(name), charts: await charts(), ...what }, signal);
+        const source = { repository: opened, manifest, charts: await charts() };
+        const restorables = await restorableReleases(source, { names: releases, namespace }, { signal });
+        return planReleases({ cluster: await cluster(name), charts: source.charts, restorables, options, runId: '' }, signal);
       },
     },
   };

@@ -88,3 +88,16 @@ export const publish: ActivityOptions = {
   heartbeatTimeout: '6s',
   retry: { ...retry, maximumAttempts: 6 },
 };
+
+/**
+ * Runs Helm for one release. How long Helm waits is part of the task, for each hook anew, so the limits here only catch what never ends. A worker that
+ * died is followed by another one; a cluster that does not answer is asked for about an hour.
+ */
+export const installRelease: ActivityOptions = {
+  startToCloseTimeout: '24h',
+  scheduleToCloseTimeout: '48h',
+  heartbeatTimeout: '6s',
+  retry: { ...retry, maximumAttempts: 240 },
+  // Cancelled, it ends Helm and says how that has left the release.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+};

@@ -5,4 +5,5 @@ export { restoreProject } from './restore-project.ts';
 export { copyRepository } from './copy-repository.ts';
 export { syncGit } from './sync-git.ts';
 export { importCommit } from './import-commit.ts';
+export { restoreReleases } from './restore-releases.ts';
 export { runSchedule } from './run-schedule.ts';

@@ -1,15 +1,19 @@
 import pLimit from 'p-limit';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
+import type { RestoredRelease } from '../../contracts/helm-restore.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { DiscoveredType, ObjectRef } from '../../contracts/resource.ts';
+import type { ObjectRef } from '../../contracts/resource.ts';
 import { manifestObjects, type ManifestObject } from '../../domain/helm/manifest-objects.ts';
+import { chartText } from '../../domain/helm/release.ts';
+import { isUnfinished } from '../../domain/helm/release-standing.ts';
 import type { StoredRecord } from '../../domain/helm/stored-record.ts';
 import { objectAt, textAt } from '../../domain/resource/fields.ts';
-import { groupOf } from '../../domain/resource/identity.ts';
 import type { Charts } from '../../helm/port.ts';
-import type { Cluster } from '../../kubernetes/port.ts';
-import { CONFIG_MAPS, SECRETS } from './find-records.ts';
+import type { Pulse } from '../heartbeat.ts';
+import { recordRef, type ReleasePlace } from './live-records.ts';
+import { refOf } from './release-objects.ts';
 import type { RestorableRelease } from './restorable-releases.ts';
+import { settleRelease } from './settle-release.ts';
 
 /** What Helm knows its own objects by. */
 const MANAGED_BY = 'app.kubernetes.io/managed-by';
@@ -20,20 +24,11 @@ const AT_ONCE = 8;
 const NAMED_IN_MESSAGES = 5;
 
 export interface Adoption {
-  readonly cluster: Cluster;
+  /** Where the objects are now. */
+  readonly place: ReleasePlace;
   readonly charts: Charts;
   readonly restorable: RestorableRelease;
-  /** Where the objects are now. */
-  readonly namespace: string;
-}
-
-export interface AdoptedRelease {
-  /** Objects of the release that are there, all of them. */
-  readonly objects: number;
-  /** Of these, how many lacked Helm's marks and got them. */
-  readonly marked: number;
-  /** Records that were missing and were created from the backup's, or stood for another namespace. */
-  readonly records: number;
+  readonly runId: string;
 }
 
 interface LiveObject {
@@ -45,20 +40,50 @@ interface LiveObject {
  * Makes Helm go on with objects that were restored: they must all be there, are marked as Helm's, and the release's records are there with its
  * history. Nothing is written when an object is missing (`NotFound`) or belongs to another release (`Conflict`). Safe to repeat.
  */
-export async function adoptRelease(adoption: Adoption, signal: AbortSignal): Promise<AdoptedRelease> {
-  const found = await liveObjects(adoption, signal);
-  const { release } = adoption.restorable;
-  const owners = ownership(release.name, adoption.namespace);
-  const unmarked = found.filter(({ live }) => !isMarked(live, owners));
-  refuseForeign(unmarked, adoption);
+export async function adoptRelease(adoption: Adoption, pulse: Pulse): Promise<RestoredRelease> {
+  const { place, charts, restorable, runId } = adoption;
+  const { signal, beat } = pulse;
+  const { objects, unmarked } = await adoptable(adoption, signal);
+  await settleRelease({ place, charts, captured: restorable.records, kind: restorable.kind, runId, clearsHooks: false }, pulse);
   const limit = pLimit(AT_ONCE);
-  await Promise.all(unmarked.map(({ ref }) => limit(() => adoption.cluster.patch(ref, { metadata: owners }, { ...WRITE, signal }))));
+  const owners = ownership(place);
+  await Promise.all(
+    unmarked.map(({ ref }) => limit(() => place.cluster.patch(ref, { metadata: owners }, { ...WRITE, signal }).then(beat))),
+  );
   let records = 0;
-  for (const record of adoption.restorable.records) if (await putRecord(adoption, record, signal)) records += 1;
-  return { objects: found.length, marked: unmarked.length, records };
+  // One that was being written when the backup was made would keep Helm from going on.
+  for (const record of restorable.records.filter((candidate) => !isUnfinished(candidate))) {
+    if (await putRecord(adoption, record, signal)) records += 1;
+    beat();
+  }
+  const { revision, status, chart } = restorable.release;
+  const { namespace, name } = place;
+  return { namespace, name, action: 'adopted', revision, status, chart: chartText(chart), objects, marked: unmarked.length, records };
 }
 
-async function liveObjects({ cluster, restorable, namespace }: Adoption, signal: AbortSignal): Promise<readonly LiveObject[]> {
+/** How many objects the release has, and those that lack Helm's marks. Writes nothing; rejects as `adoptRelease` does. */
+export async function adoptable(
+  adoption: Adoption,
+  signal: AbortSignal,
+): Promise<{ readonly objects: number; readonly unmarked: readonly LiveObject[] }> {
+  const { restorable, place } = adoption;
+  const { release, records } = restorable;
+  const current = records.find(({ revision }) => revision === release.revision);
+  if (current && isUnfinished(current)) {
+    throw new HoldfastError(
+      FailureType.BadInput,
+      `release ${release.namespace}/${release.name} was ${current.status} when the backup was made: there is nothing to adopt yet`,
+      { advice: 'leave out --adopt to install it' },
+    );
+  }
+  const found = await liveObjects(adoption, signal);
+  const owners = ownership(place);
+  const unmarked = found.filter(({ live }) => !isMarked(live, owners));
+  refuseForeign(unmarked, adoption);
+  return { objects: found.length, unmarked };
+}
+
+async function liveObjects({ place: { cluster, namespace }, restorable }: Adoption, signal: AbortSignal): Promise<readonly LiveObject[]> {
   const { release } = restorable;
   const { types } = await cluster.discover({ signal });
   const limit = pLimit(AT_ONCE);
@@ -84,18 +109,7 @@ async function liveObjects({ cluster, restorable, namespace }: Adoption, signal:
   );
 }
 
-function refOf(
-  { apiVersion, kind, namespace, name }: ManifestObject,
-  types: readonly DiscoveredType[],
-  move: { readonly from: string; readonly to: string },
-): ObjectRef | undefined {
-  const type = types.find((candidate) => candidate.kind === kind && candidate.group === groupOf(apiVersion));
-  if (!type) return undefined;
-  const own = namespace === '' || namespace === move.from ? move.to : namespace;
-  return { type, namespace: type.namespaced ? own : '', name };
-}
-
-function ownership(name: string, namespace: string) {
+function ownership({ name, namespace }: ReleasePlace) {
   return { labels: { [MANAGED_BY]: 'Helm' }, annotations: { [RELEASE_NAME]: name, [RELEASE_NAMESPACE]: namespace } };
 }
 
@@ -105,7 +119,7 @@ function isMarked(live: JsonObject, { labels, annotations }: ReturnType<typeof o
   return has('labels', labels) && has('annotations', annotations);
 }
 
-function refuseForeign(unmarked: readonly LiveObject[], { restorable: { release }, namespace }: Adoption): void {
+function refuseForeign(unmarked: readonly LiveObject[], { restorable: { release }, place: { namespace } }: Adoption): void {
   for (const { ref, live } of unmarked) {
     const name = textAt(live, 'metadata', 'annotations', RELEASE_NAME);
     const home = textAt(live, 'metadata', 'annotations', RELEASE_NAMESPACE);
@@ -120,8 +134,8 @@ function refuseForeign(unmarked: readonly LiveObject[], { restorable: { release 
 }
 
 /** Whether something had to be written: a record that is there already, and says where it is, stays as it is. */
-async function putRecord({ cluster, charts, namespace }: Adoption, record: StoredRecord, signal: AbortSignal): Promise<boolean> {
-  const ref = { type: record.kind === 'Secret' ? SECRETS : CONFIG_MAPS, namespace, name: record.objectName };
+async function putRecord({ place: { cluster, namespace }, charts }: Adoption, record: StoredRecord, signal: AbortSignal): Promise<boolean> {
+  const ref = recordRef(record.kind, namespace, record.objectName);
   const live = await cluster.get(ref, { signal });
   if (!live) {
     await cluster.create(ref, recordObject(record, namespace, charts.moved(record, namespace)), { ...WRITE, signal });

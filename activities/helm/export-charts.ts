@@ -6,6 +6,7 @@ import { StreamKeeper } from '../quiesce/stream-keeper.ts';
 import { recordsOfBackup } from './find-records.ts';
 import { pushCharts } from './push-charts.ts';
 import { surveyReleases, type ExportedRelease } from './survey-releases.ts';
+import { hashOfValues } from './values-hash.ts';
 
 interface ExportWork {
   readonly repository: Repository;
@@ -15,7 +16,11 @@ interface ExportWork {
 /** The charts of all releases among a backup's objects: kept in the location, listed, and pushed. */
 export async function exportCharts(work: ExportWork, input: ExportChartsInput, { signal, beat }: Pulse): Promise<ExportChartsResult> {
   const { repository, charts } = work;
-  const survey = await surveyReleases(charts, recordsOfBackup(repository, { parts: input.parts }, { signal, beat }));
+  const survey = await surveyReleases(
+    charts,
+    recordsOfBackup(repository, { parts: input.parts }, { signal, beat }),
+    hashOfValues(repository),
+  );
 
   const keeper = new StreamKeeper(repository, '', signal);
   const archives = new Map(survey.releases.map((release) => [streamName(release), release.archive]));

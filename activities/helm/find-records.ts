@@ -32,25 +32,27 @@ export async function* recordsOfBackup(
   }
 }
 
-/** Every release record in a cluster as it is now. */
+/** Every release record in a cluster as it is now, or those of one release; in these namespaces, all when there are none. */
 export async function* recordsOfCluster(
   cluster: Cluster,
-  namespaces: readonly string[],
+  { namespaces, release }: { readonly namespaces: readonly string[]; readonly release?: string },
   signal: AbortSignal,
 ): AsyncGenerator<StoredRecord> {
+  const labelSelector = release === undefined ? 'owner=helm' : `owner=helm,name=${release}`;
   for (const type of [SECRETS, CONFIG_MAPS]) {
-    for (const namespace of namespaces.length === 0 ? [''] : namespaces) yield* recordsIn(cluster, { type, namespace }, signal);
+    for (const namespace of namespaces.length === 0 ? [''] : namespaces)
+      yield* recordsIn(cluster, { type, namespace, labelSelector }, signal);
   }
 }
 
 async function* recordsIn(
   cluster: Cluster,
-  { type, namespace }: { readonly type: ResourceType; readonly namespace: string },
+  { type, namespace, labelSelector }: { readonly type: ResourceType; readonly namespace: string; readonly labelSelector: string },
   signal: AbortSignal,
 ): AsyncGenerator<StoredRecord> {
   let continueToken = '';
   do {
-    const request = { type, namespace, labelSelector: 'owner=helm', limit: PAGE, exactRevision: '', continueToken };
+    const request = { type, namespace, labelSelector, limit: PAGE, exactRevision: '', continueToken };
     const page = await cluster.listPage(request, { signal });
     for (const { object } of page.items) {
       const record = storedRecord(type.kind as RecordKind, object);

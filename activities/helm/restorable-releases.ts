@@ -32,11 +32,17 @@ export interface BackupSource {
 export async function restorableReleases(
   source: BackupSource,
   wanted: { readonly names: readonly string[]; readonly namespace: string },
-  signal: AbortSignal,
+  { signal, beat }: { readonly signal: AbortSignal; readonly beat?: () => void },
 ): Promise<readonly RestorableRelease[]> {
   const current = new CurrentRecords();
   const records: StoredRecord[] = [];
-  for await (const record of recordsOfBackup(source.repository, { parts: source.manifest.parts }, { signal })) {
+  // Without one, all of them are looked at: a name may be there more than once.
+  const namespaces = wanted.namespace === '' ? [] : [wanted.namespace];
+  for await (const record of recordsOfBackup(
+    source.repository,
+    { parts: source.manifest.parts, namespaces },
+    { signal, ...(beat ? { beat } : {}) },
+  )) {
     current.add(record);
     if (wanted.names.includes(record.release)) records.push(record);
   }

@@ -1,10 +1,9 @@
 import type { CapturedRelease } from '../../contracts/helm.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import { HoldfastError } from '../../contracts/failures.ts';
-import { createHash } from 'node:crypto';
 import { appVersionOf, type Release } from '../../domain/helm/release.ts';
 import { CurrentRecords, type StoredRecord } from '../../domain/helm/stored-record.ts';
-import { canonicalJson } from '../../domain/helm/values.ts';
 import type { ChartArchive, Charts } from '../../helm/port.ts';
 
 type InventoryEntry = Omit<CapturedRelease, 'pushed' | 'archive'>;
@@ -28,8 +27,11 @@ export interface Survey {
   readonly errors: readonly Issue[];
 }
 
+/** A hash of the user's values; '' where there is no key for it. */
+export type HashValues = (values: JsonObject) => string;
+
 /** Reads all release records: what is wrong with one costs that one only. */
-export async function surveyReleases(charts: Charts, records: AsyncIterable<StoredRecord>): Promise<Survey> {
+export async function surveyReleases(charts: Charts, records: AsyncIterable<StoredRecord>, hashValues: HashValues): Promise<Survey> {
   const current = new CurrentRecords();
   const problems = new Map<StoredRecord, Issue>();
   for await (const record of records) {
@@ -43,7 +45,12 @@ export async function surveyReleases(charts: Charts, records: AsyncIterable<Stor
     const problem = problemOf(record, () => {
       const release = charts.decode(record);
       const archive = charts.archive(release);
-      releases.push({ release, archive, revisions, inventory: inventoryOf(release, archive) });
+      releases.push({
+        release,
+        archive,
+        revisions,
+        inventory: { ...inventoryOf(release, archive), valuesHash: hashValues(release.config) },
+      });
     });
     if (problem) errors.push(problem);
     problems.delete(record);
@@ -62,7 +69,7 @@ function problemOf({ kind, namespace, objectName }: StoredRecord, read: () => un
   }
 }
 
-function inventoryOf(release: Release, archive: ChartArchive): InventoryEntry {
+function inventoryOf(release: Release, archive: ChartArchive): Omit<InventoryEntry, 'valuesHash'> {
   const { namespace, name, revision, status, chart } = release;
   return {
     namespace,
@@ -72,7 +79,6 @@ function inventoryOf(release: Release, archive: ChartArchive): InventoryEntry {
     chart: chart.metadata.name,
     version: chart.metadata.version,
     appVersion: appVersionOf(chart),
-    valuesHash: createHash('sha256').update(canonicalJson(release.config)).digest('hex'),
     archiveSha256: archive.sha256,
     archiveKind: archive.kind,
     archiveVersion: archive.version,

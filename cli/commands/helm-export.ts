@@ -47,7 +47,7 @@ async function exportReleases(options: ExportOptions, signal: AbortSignal): Prom
   return withSession(async (session) => {
     const survey = await surveyOf(session, options, { cluster: cluster?.name ?? '', signal });
     const archives = survey.releases.map(({ archive }) => archive);
-    const pushed = await session.services.helm.push({ archives, pushTo: options.pushTo }, signal);
+    const pushed = await session.services.releases.push({ archives, pushTo: options.pushTo }, signal);
     const releases = await Promise.all(
       survey.releases.map(async (exported) => {
         const { inventory, revisions, archive } = exported;
@@ -75,8 +75,10 @@ async function surveyOf(
   { cluster, signal }: { readonly cluster: string; readonly signal: AbortSignal },
 ): Promise<Survey> {
   if (fromBackup !== undefined) {
-    return session.services.helm.survey({ location: session.locationName(location), backup: fromBackup }, namespace, signal);
+    return session.services.releases.survey({ location: session.locationName(location), backup: fromBackup }, namespace, signal);
   }
   await reachableCluster(session, { name: cluster, access: { kubeconfig: '', context: '' } });
-  return session.services.helm.survey({ cluster }, namespace, signal);
+  // Its key makes values comparable with those of its backups.
+  const keyed = location === '' ? '' : session.locationName(location);
+  return session.services.releases.survey({ cluster, location: keyed }, namespace, signal);
 }

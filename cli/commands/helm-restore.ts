@@ -1,114 +1,148 @@
+import { createHash } from 'node:crypto';
+import { isAbsolute, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
-import { yamlText } from '../../domain/helm/yaml-text.ts';
-import type { RestorableRelease } from '../../workers/dependencies.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { interruptible } from '../interruptible.ts';
+import type { ReleaseRestoreOptions, RestoreReleasesInput, RestoreReleasesResult } from '../../contracts/helm-restore.ts';
+import { restoreReleasesWorkflowId } from '../../contracts/workflow-ids.ts';
+import { isClientOnly, type Orchestrator } from '../../workers/embedded.ts';
+import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
 import {
   durationOption,
   withClusterOptions,
   withLocation,
   withOutput,
+  withWaiting,
   type ClusterOptions,
   type LocationOptions,
   type OutputOptions,
+  type WaitOptions,
 } from '../options.ts';
-import { restoredText, type RestoredRelease } from '../output/helm-text.ts';
+import { plannedText, restoredText } from '../output/helm-text.ts';
 import { note, printAnswer } from '../output/print.ts';
-import { namedCluster, reachableCluster, withSession, type Session } from '../session.ts';
+import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { withOrchestrator } from '../runs/orchestration.ts';
+import { startOrJoinRun, uiLink } from '../runs/start-run.ts';
+import { namedCluster, reachableCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 
-type RestoreOptions = ClusterOptions &
-  LocationOptions &
-  OutputOptions & {
-    readonly fromBackup: string;
-    readonly namespace: string;
-    readonly as?: string;
-    readonly toNamespace?: string;
-    readonly chart?: string;
-    readonly adopt: boolean;
-    readonly wait: boolean;
-    readonly timeout: number;
-  };
+interface RestoreOptions extends ClusterOptions, LocationOptions, OutputOptions, WaitOptions {
+  readonly fromBackup: string;
+  readonly plan: boolean;
+  readonly namespace: string;
+  readonly as?: string;
+  readonly toNamespace?: string;
+  readonly chart?: string;
+  readonly adopt: boolean;
+  readonly helmWait: boolean;
+  readonly helmTimeout: number;
+}
 
 export function addHelmRestore(helm: Command, done: (code: ExitCode) => void): void {
-  withOutput(withLocation(withClusterOptions(helm.command('restore <release...>'))))
+  withWaiting(withOutput(withLocation(withClusterOptions(helm.command('restore <release...>')))))
     .description('install releases of a backup again with Helm, hooks and all, or let Helm go on with objects that were restored (--adopt)')
     .requiredOption('--from-backup <name>', 'the backup')
+    .option('--plan', 'only show what it would do, without writing anything', false)
     .option('-n, --namespace <name>', 'where the releases are in the backup (default: wherever there is just one of the name)', '')
     .option('--to-namespace <name>', 'where they come to (default: where they were)')
     .addOption(new Option('--as <name>', 'another name for the release').conflicts('adopt'))
-    .addOption(new Option('--chart <chart>', 'install this chart, a file or oci:// reference, in place of the kept one').conflicts('adopt'))
+    .addOption(
+      new Option(
+        '--chart <chart>',
+        "install this chart, a path on the worker's machine or an oci:// reference, in place of the kept one",
+      ).conflicts('adopt'),
+    )
     .option('--adopt', "install nothing: the objects are back, mark them as Helm's and bring the release records back", false)
-    .option('--no-wait', 'do not wait until what is installed is ready')
-    .option('--timeout <time>', 'how long Helm may wait, for each hook, too', durationOption, 300_000)
+    .option('--no-helm-wait', 'Helm does not wait until what it has installed is ready')
+    .option('--helm-timeout <time>', 'how long Helm waits for that, and for each hook', durationOption, 300_000)
     .action(async (names: string[], options: RestoreOptions) => {
-      done(await interruptible('what Helm has begun stays: see `helm status`', (signal) => restore(names, options, signal)));
+      done(await restore([...new Set(names)], options));
     });
 }
 
-interface Work {
-  readonly session: Session;
-  readonly cluster: string;
-  readonly options: RestoreOptions;
-  readonly signal: AbortSignal;
-}
-
-async function restore(names: readonly string[], options: RestoreOptions, signal: AbortSignal): Promise<void> {
+async function restore(names: readonly string[], options: RestoreOptions): Promise<ExitCode> {
   if (options.as !== undefined && names.length !== 1) {
     throw new HoldfastError(FailureType.BadInput, '--as names one release, and there are several', { advice: 'restore them one by one' });
   }
+  const releaseOptions = releaseOptionsOf(options);
   const cluster = await namedCluster(options);
-  await withSession(async (session) => {
-    const location = session.locationName(options.location);
-    await reachableCluster(session, cluster);
-    const wanted = { names: [...new Set(names)], namespace: options.namespace };
-    const found = await session.services.helm.restorable({ location, backup: options.fromBackup }, wanted, signal);
-    for (const restorable of found) assertMovable(restorable, options);
-    const work: Work = { session, cluster: cluster.name, options, signal };
-    const releases: RestoredRelease[] = [];
-    for (const restorable of found) releases.push(await (options.adopt ? adopt : install)(work, restorable));
-    printAnswer(options.output, {
-      data: { location, backup: options.fromBackup, releases },
-      names: releases.map(({ namespace, name }) => `${namespace}/${name}`),
-      table: () => restoredText(releases),
-    });
+  return withSession(async (session) => {
+    const input: RestoreReleasesInput = {
+      cluster: cluster.name,
+      location: session.locationName(options.location),
+      backup: options.fromBackup,
+      releases: names,
+      namespace: options.namespace,
+      options: releaseOptions,
+    };
+    if (options.plan || !isClientOnly()) await reachableCluster(session, cluster);
+    if (options.plan) return plan(session, input, options);
+    return withOrchestrator(session.configuration, cluster, (orchestrator) => run(orchestrator, { input, cluster, options }));
   }, cluster);
 }
 
-/** Templates that were rendered have the old name and namespace in them. */
-function assertMovable({ release, archiveKind }: RestorableRelease, { as, toNamespace, chart, adopt: adopts }: RestoreOptions): void {
-  const moves = (as ?? release.name) !== release.name || (toNamespace ?? release.namespace) !== release.namespace;
-  if (adopts || archiveKind === 'source' || !moves || chart !== undefined) return;
-  throw new HoldfastError(
-    FailureType.BadInput,
-    `release ${release.namespace}/${release.name} can only be installed where it was: its chart needs charts that Helm does not record`,
-    { advice: 'give the chart with --chart, or leave out --as and --to-namespace' },
-  );
+function releaseOptionsOf({ as, toNamespace, chart, adopt, helmWait, helmTimeout }: RestoreOptions): ReleaseRestoreOptions {
+  return {
+    adopt,
+    ...(as === undefined ? {} : { as }),
+    ...(toNamespace === undefined ? {} : { toNamespace }),
+    ...(chart === undefined ? {} : { chart: chartForWorker(chart) }),
+    waitUntilReady: helmWait,
+    timeoutMs: helmTimeout,
+  };
 }
 
-async function install(
-  { session, cluster, options, signal }: Work,
-  { release, archive, archiveKind, kind }: RestorableRelease,
-): Promise<RestoredRelease> {
-  const { as: name = release.name, toNamespace: namespace = release.namespace, chart = archive, wait, timeout } = options;
-  const { metadata } = release.chart;
-  if (archiveKind === 'rendered' && typeof chart !== 'string') {
-    note(
-      `warning: release ${namespace}/${name} is installed as it was rendered, since Helm does not record the charts that ${metadata.name} ` +
-        `is made of: \`helm upgrade\` it with the chart ${metadata.name} ${metadata.version} for values to count again`,
-    );
-  }
-  const request = { release: name, namespace, chart, values: yamlText(release.config), records: kind, timeoutMs: timeout, wait };
-  const { revision, status } = await session.services.helm.install(cluster, request, signal);
-  const action = revision === 1 ? ('installed' as const) : ('upgraded' as const);
-  return { namespace, name, action, revision, status, chart: `${metadata.name}-${metadata.version}` };
+/** The worker reads it, from another folder than ours and perhaps on another machine. */
+function chartForWorker(chart: string): string {
+  if (chart.startsWith('oci://') || isAbsolute(chart)) return chart;
+  if (!isClientOnly()) return resolve(chart);
+  throw new HoldfastError(FailureType.BadInput, `--chart ${chart} is relative to this machine, and a worker elsewhere reads it`, {
+    advice: "give an absolute path on the worker's machine, or an oci:// reference",
+  });
 }
 
-async function adopt({ session, cluster, options, signal }: Work, restorable: RestorableRelease): Promise<RestoredRelease> {
-  const { release } = restorable;
-  const { toNamespace: namespace = release.namespace } = options;
-  const { name, revision, status, chart } = release;
-  const adopted = await session.services.helm.adopt(cluster, { restorable, namespace }, signal);
-  const { metadata } = chart;
-  return { namespace, name, action: 'adopted', revision, status, chart: `${metadata.name}-${metadata.version}`, ...adopted };
+async function plan(session: Session, input: RestoreReleasesInput, { output }: RestoreOptions): Promise<ExitCode> {
+  const releases = await session.services.releases.plan(input, AbortSignal.any([]));
+  const { location, backup, cluster } = input;
+  printAnswer(output, {
+    data: { location, backup, cluster, releases },
+    names: releases.map(({ action, to }) => `${action} ${to.namespace}/${to.name}`),
+    table: () => plannedText(releases),
+  });
+  return ExitCode.Done;
 }
+
+interface Run {
+  readonly input: RestoreReleasesInput;
+  readonly cluster: NamedCluster;
+  readonly options: RestoreOptions;
+}
+
+/** The same request is the same run: one that an earlier command has left, or another one follows, is joined. */
+async function run(orchestrator: Orchestrator, { input, cluster, options }: Run): Promise<ExitCode> {
+  const { location, backup, releases } = input;
+  const workflowId = restoreReleasesWorkflowId(cluster.name, createHash('sha256').update(JSON.stringify(input)).digest('hex').slice(0, 16));
+  const name = releases.join(', ');
+  const handle = await startOrJoinRun(orchestrator, {
+    workflow: 'restoreReleases',
+    workflowId,
+    kind: 'helm',
+    name: releases.join(',').slice(0, MAX_NAME),
+    location,
+    cluster,
+    input,
+  });
+  const link = uiLink(orchestrator, workflowId, (await handle.describe()).runId);
+  note(`restore of Helm releases ${name} of backup "${backup}" started${link === '' ? '' : `: ${link}`}`);
+  const { wait, timeout: timeoutMs } = options;
+  return followOrLeave({ orchestrator, handle, wait, timeoutMs, noun: 'helm', name }, (ended) => {
+    const result = ended as RestoreReleasesResult;
+    printAnswer(options.output, {
+      data: result,
+      names: result.releases.map((release) => `${release.namespace}/${release.name}`),
+      table: () => restoredText(result),
+    });
+    return exitCodeOfPhase(result.phase);
+  });
+}
+
+/** Of a run in Temporal's lists. */
+const MAX_NAME = 200;

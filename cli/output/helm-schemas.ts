@@ -9,6 +9,7 @@ const Release = z.object({
   chart: z.string(),
   version: z.string(),
   appVersion: z.string(),
+  /** With the key of the repository; '' for a cluster without `--location`. */
   valuesHash: z.string(),
   archiveSha256: z.string().optional(),
   archiveKind: z.enum(['source', 'rendered']).optional(),
@@ -19,6 +20,8 @@ const Release = z.object({
 export const CapturedRelease = Release.extend({
   archive: z.object({ name: z.string(), id: z.string(), bytes: z.int() }).optional(),
 });
+
+const ReleaseId = z.object({ namespace: z.string(), name: z.string() });
 
 /** The answers of the commands about Helm. */
 export const HELM_SCHEMAS = {
@@ -40,6 +43,8 @@ export const HELM_SCHEMAS = {
   'helm-restore': z.object({
     location: z.string(),
     backup: z.string(),
+    cluster: z.string(),
+    phase: z.enum(['Running', 'Completed', 'PartiallyFailed', 'Failed', 'Canceled']),
     releases: z.array(
       z.object({
         namespace: z.string(),
@@ -52,6 +57,30 @@ export const HELM_SCHEMAS = {
         objects: z.int().optional(),
         marked: z.int().optional(),
         records: z.int().optional(),
+      }),
+    ),
+    warnings: z.array(Issue),
+    errors: z.array(Issue),
+    startedAt: z.iso.datetime(),
+    completedAt: z.iso.datetime(),
+    steps: z.array(z.object({ step: z.string(), startedAt: z.iso.datetime(), durationMs: z.number() })),
+  }),
+  'helm-restore-plan': z.object({
+    location: z.string(),
+    backup: z.string(),
+    cluster: z.string(),
+    releases: z.array(
+      z.object({
+        /** In the backup, and in the cluster. */
+        from: ReleaseId,
+        to: ReleaseId,
+        action: z.enum(['install', 'upgrade', 'adopt']),
+        chart: z.string(),
+        /** What the cluster has of it now; '' for nothing. */
+        there: z.string(),
+        warnings: z.array(Issue),
+        /** Why it cannot be restored. */
+        problem: Issue.optional(),
       }),
     ),
   }),

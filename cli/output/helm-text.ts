@@ -1,5 +1,7 @@
 import type { CapturedRelease } from '../../contracts/helm.ts';
+import type { PlannedRelease, RestoreReleasesResult } from '../../contracts/helm-restore.ts';
 import type { Issue } from '../../contracts/outcome.ts';
+import { issueLines } from './issue-lines.ts';
 import { table } from './table.ts';
 
 type ListedRelease = Omit<CapturedRelease, 'archive' | 'archiveVersion'>;
@@ -22,21 +24,9 @@ export function exportText(releases: readonly ListedRelease[], wide: boolean): s
   return table(['NAMESPACE', 'RELEASE', 'REVISION', 'STATUS', 'CHART', 'VERSION', 'APP-VERSION', 'VALUES', 'ARCHIVE', ...more], rows);
 }
 
-export interface RestoredRelease {
-  readonly namespace: string;
-  readonly name: string;
-  readonly action: 'installed' | 'upgraded' | 'adopted';
-  readonly revision: number;
-  readonly status: string;
-  readonly chart: string;
-  /** When adopted: its objects, those of them that got Helm's marks, and records that were written. */
-  readonly objects?: number;
-  readonly marked?: number;
-  readonly records?: number;
-}
-
-export function restoredText(releases: readonly RestoredRelease[]): string {
-  const rows = releases.map(({ namespace, name, action, revision, status, chart }) => [
+/** What was restored, and what was not. */
+export function restoredText(result: RestoreReleasesResult): string {
+  const rows = result.releases.map(({ namespace, name, action, revision, status, chart }) => [
     namespace,
     name,
     action,
@@ -44,7 +34,23 @@ export function restoredText(releases: readonly RestoredRelease[]): string {
     status,
     chart,
   ]);
-  return table(['NAMESPACE', 'RELEASE', 'ACTION', 'REVISION', 'STATUS', 'CHART'], rows);
+  const restored =
+    rows.length === 0 ? 'no release was restored' : table(['NAMESPACE', 'RELEASE', 'ACTION', 'REVISION', 'STATUS', 'CHART'], rows);
+  return [restored, ...issueLines(result)].join('\n');
+}
+
+/** What would be done, what the cluster has now, and why something cannot be. */
+export function plannedText(releases: readonly PlannedRelease[]): string {
+  const rows = releases.map(({ to, action, chart, there, problem }) => [
+    to.namespace,
+    to.name,
+    problem ? 'refuse' : action,
+    chart,
+    there === '' ? 'nothing' : there,
+  ]);
+  const warnings = releases.flatMap((release) => release.warnings);
+  const errors = releases.flatMap(({ problem }) => (problem ? [problem] : []));
+  return [table(['NAMESPACE', 'RELEASE', 'ACTION', 'CHART', 'THERE NOW'], rows), ...issueLines({ warnings, errors })].join('\n');
 }
 
 /** What went wrong, where and what to do, in one line. */

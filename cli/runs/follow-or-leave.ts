@@ -21,7 +21,7 @@ export interface Following {
 export async function followOrLeave(following: Following, ended: (result: unknown) => ExitCode): Promise<ExitCode> {
   const { orchestrator, handle, wait, timeoutMs, noun, name } = following;
   if (!orchestrator.embedded && !wait) {
-    if (noun !== 'copy' && noun !== 'git') note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
+    if (!['copy', 'git', 'helm'].includes(noun)) note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
     return ExitCode.Done;
   }
   try {

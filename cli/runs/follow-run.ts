@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@tempor
 import { QUERY_PROGRESS, type BackupProgress } from '../../contracts/backup.ts';
 import type { CopyProgress } from '../../contracts/copy.ts';
 import type { BackupEtcdProgress } from '../../contracts/etcd-backup.ts';
+import type { RestoreReleasesProgress } from '../../contracts/helm-restore.ts';
 import type { RestoreProgress } from '../../contracts/restore.ts';
 import type { ScheduleProgress } from '../../contracts/schedule.ts';
 import { copyTotalsText } from '../output/copy-text.ts';
@@ -92,13 +93,14 @@ function showProgress(handle: WorkflowHandle, status: StatusLine): () => void {
   return () => void poll();
 }
 
-export type RunProgress = BackupProgress | BackupEtcdProgress | RestoreProgress | CopyProgress | ScheduleProgress;
+export type RunProgress = BackupProgress | BackupEtcdProgress | RestoreProgress | CopyProgress | ScheduleProgress | RestoreReleasesProgress;
 
 /** One line about how far a run is. */
 export function detailOf(progress: RunProgress): string {
   const problems = progress.errors > 0 ? `, ${count(progress.errors)} errors` : '';
   if ('attempt' in progress) return `${progress.backup}${progress.attempt > 1 ? `, attempt ${progress.attempt}` : ''}${problems}`;
   if ('snapshotBytes' in progress) return `${bytes(progress.snapshotBytes)} of etcd stored${problems}`;
+  if ('releasesDone' in progress) return `${count(progress.releasesDone)} of ${count(progress.releasesTotal)} releases${problems}`;
   if ('totals' in progress) return `${copyTotalsText(progress.totals)}${problems}`;
   if ('wave' in progress) return `${count(progress.objectsDone)} of ${count(progress.objectsTotal)} objects${problems}`;
   return `${count(progress.objectsDone)} objects, ${bytes(progress.bytesRead)} read, ${bytes(progress.bytesStored)} stored${problems}`;

@@ -7,10 +7,10 @@ import type { Orchestrator } from '../../workers/embedded.ts';
 import type { NamedCluster } from '../session.ts';
 
 /** What kinds of runs are called, in commands and in Temporal's search attributes. */
-export type RunKind = 'backup' | 'restore' | 'copy' | 'schedule' | 'git';
+export type RunKind = 'backup' | 'restore' | 'copy' | 'schedule' | 'git' | 'helm';
 
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'syncGit' | 'importCommit';
+  readonly workflow: 'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'syncGit' | 'importCommit' | 'restoreReleases';
   readonly workflowId: string;
   readonly kind: RunKind;
   readonly name: string;
@@ -35,10 +35,9 @@ export async function startRun(orchestrator: Orchestrator, request: RunRequest):
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new HoldfastError(FailureType.AlreadyExists, `${request.kind} "${request.name}" is running already`, {
-      advice:
-        request.kind === 'copy' || request.kind === 'git'
-          ? 'wait until it has ended'
-          : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
+      advice: ['copy', 'git', 'helm'].includes(request.kind)
+        ? 'wait until it has ended'
+        : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
       cause: error,
     });
   }

@@ -58,3 +58,13 @@ export function appVersionOf({ metadata }: RecordedChart): string {
   const version = metadata['appVersion'];
   return typeof version === 'string' ? version : '';
 }
+
+/** What Helm did last, by the description that it gives a revision which came to a good end. */
+export function installedOrUpgraded(description: string): 'installed' | 'upgraded' {
+  return description.startsWith('Install') ? 'installed' : 'upgraded';
+}
+
+/** `web-1.2.3`, as Helm lists it. */
+export function chartText({ metadata }: RecordedChart): string {
+  return `${metadata.name}-${metadata.version}`;
+}

@@ -32,7 +32,7 @@ describe('the workflow bundle', () => {
 
   it('exports exactly the workflows that Holdfast has', () => {
     expect(Object.keys(workflows).sort()).toEqual([
-      ...['backupEtcd', 'backupProject', 'copyRepository', 'importCommit', 'restoreProject', 'runSchedule', 'syncGit'],
+      ...['backupEtcd', 'backupProject', 'copyRepository', 'importCommit', 'restoreProject', 'restoreReleases', 'runSchedule', 'syncGit'],
     ]);
   });
 });

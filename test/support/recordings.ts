@@ -22,6 +22,7 @@ import {
   SECRETS,
 } from './fake-activities.ts';
 import { clusterStateActivities } from './fake-cluster-state.ts';
+import { RELEASES, restoreReleasesActivities } from './fake-releases.ts';
 import type { RunRequest } from './workflow-env.ts';
 
 /** One path through one workflow, to be recorded and replayed for ever. */
@@ -118,6 +119,18 @@ function clusterState(): readonly Recording[] {
     { workflow: 'backupEtcd', path: 'refused', input: etcd, activities: { ...all, captureEtcd: refused }, during: ended },
     { workflow: 'syncGit', path: 'completed', input: sync, activities: all, during: ended },
     { workflow: 'syncGit', path: 'refused', input: sync, activities: { ...all, syncToGit: refused }, during: ended },
+    { workflow: 'restoreReleases', path: 'completed', input: RELEASES, activities: restoreReleasesActivities(), during: ended },
+    {
+      workflow: 'restoreReleases',
+      path: 'partially-failed',
+      input: RELEASES,
+      activities: {
+        ...restoreReleasesActivities(),
+        installRelease: ({ release }) =>
+          release.name === 'web' ? refused() : restoreReleasesActivities().installRelease({ release, restore: RELEASES }),
+      },
+      during: ended,
+    },
     { workflow: 'importCommit', path: 'completed', input: commit, activities: all, during: ended },
     { workflow: 'importCommit', path: 'refused', input: commit, activities: { ...all, importCommit: refused }, during: ended },
   ];

@@ -7,6 +7,7 @@ import { NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@tem
 import type { HoldfastActivities } from '../../contracts/activities.ts';
 import { ClassifyFailures } from '../../workers/classify-failure.ts';
 import { dataConverter } from '../../workers/data-converter.ts';
+import { cacheFolder } from '../../sandbox/state-folder.ts';
 import { installRuntime } from '../../workers/run-worker.ts';
 import { ensureSearchAttributes } from '../../workers/search-attributes.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
@@ -22,7 +23,8 @@ export interface WorkflowEnv {
 }
 
 export interface RunRequest {
-  readonly workflow: 'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'runSchedule' | 'syncGit' | 'importCommit';
+  readonly workflow:
+    'backupProject' | 'backupEtcd' | 'restoreProject' | 'copyRepository' | 'runSchedule' | 'syncGit' | 'importCommit' | 'restoreReleases';
   readonly input: unknown;
   readonly activities: Partial<HoldfastActivities>;
 }
@@ -34,7 +36,7 @@ export async function startWorkflowEnv(): Promise<WorkflowEnv> {
   const connection = await NativeConnection.connect({ address: server.address });
   await ensureSearchAttributes(connection, 'default');
   const client = new Client({ connection, dataConverter: dataConverter(undefined) });
-  const bundle = await workflowBundle(join(folder, 'bundle'));
+  const bundle = await workflowBundle(cacheFolder());
   const serving = new Set<Promise<unknown>>();
   return {
     client,
