@@ -15,6 +15,15 @@ export function isOwnWork(live: JsonObject, restoreName: string, serverTime: str
   return listAt(live, 'metadata', 'managedFields').some((entry) => textAt(entry, 'manager') === fieldManager(restoreName));
 }
 
+/**
+ * Whether this restore may have created the live object: its own work, or made since it began and without any field, such as an empty ConfigMap, of
+ * which the API server notes no manager.
+ */
+export function mayBeOwnWork(live: JsonObject, restoreName: string, serverTime: string): boolean {
+  if (isOwnWork(live, restoreName, serverTime)) return true;
+  return isMadeSince(live, serverTime) && listAt(live, 'metadata', 'managedFields').length === 0;
+}
+
 /** Whether the live object was made at that time of the API server's or later; within the second, since creation times have no parts of it. */
 export function isMadeSince(live: JsonObject, serverTime: string): boolean {
   return textAt(live, 'metadata', 'creationTimestamp').slice(0, 19) >= serverTime.slice(0, 19);

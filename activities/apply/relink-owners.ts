@@ -7,7 +7,7 @@ import { field, listAt, textAt } from '../../domain/resource/fields.ts';
 import { ownersOf, withOwners } from '../../domain/resource/ownership.ts';
 import type { Pulse } from '../heartbeat.ts';
 import { refOf, WIDTH } from './apply-object.ts';
-import { fieldManager, isOwnWork } from './field-manager.ts';
+import { fieldManager, mayBeOwnWork } from './field-manager.ts';
 import { inFlight } from './in-flight.ts';
 import { readObjects, segmentsOf, type CapturedObject, type RestoreSession } from './restore-session.ts';
 
@@ -39,7 +39,7 @@ async function relink({ captured, session, input, signal }: Relink): Promise<Iss
   if (plan === undefined) return undefined;
   const ref = refOf(captured, plan);
   const live = (await session.cluster.get(ref, { signal }))?.object;
-  if (live === undefined || !isOwnWork(live, session.restore.name, input.serverTime)) return undefined;
+  if (live === undefined || !mayBeOwnWork(live, session.restore.name, input.serverTime)) return undefined;
 
   const source = textAt(captured.object, 'metadata', 'namespace');
   const { object, missing } = withOwners({ metadata: {} }, captured.object, (owner) => session.owners.uidOf(owner, source));

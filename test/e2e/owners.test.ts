@@ -45,6 +45,8 @@ describe('owners', () => {
     await tree('a-grandchild', [reference(child, true), reference(root)]);
     await api.create(configMap(NAMESPACE, 'of-root', { a: '1' }, { ownerReferences: [reference(root, true)] }));
     await api.create(configMap(NAMESPACE, 'of-child', { a: '2' }, { ownerReferences: [reference(child)] }));
+    // The API server notes no field manager of it.
+    await api.create({ ...configMap(NAMESPACE, 'empty-of-child', {}, { ownerReferences: [reference(child)] }), data: undefined });
 
     await api.create(deployment(NAMESPACE, 'web', 2));
     await api.create(statefulSet(NAMESPACE, 'kept'));
