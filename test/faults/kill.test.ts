@@ -33,7 +33,7 @@ describe('kill -9 of the worker', () => {
 
   beforeAll(async () => {
     place = await TestPlace.open({ s3: true });
-    await createWorkload(place, NAMESPACE, { configMaps: 1_050, secrets: 430 });
+    await createWorkload(place, NAMESPACE, { configMaps: 550, secrets: 230 });
     expected = await takeSnapshot(place.api, [NAMESPACE]);
     reference = await lane('reference');
     const worker = await startWorker(reference);

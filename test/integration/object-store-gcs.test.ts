@@ -41,7 +41,7 @@ async function makeStore(prefix: string, wrapped = (store: ObjectStore) => store
   };
 }
 
-objectStoreContract('Cloud Storage, whole bucket', () => makeStore(''));
+objectStoreContract('Cloud Storage, whole bucket', () => makeStore(''), { many: 2_510 });
 objectStoreContract('Cloud Storage, below a prefix, with retry', () => makeStore('some/prefix/', (store) => withRetry(store)));
 misbehavingStoreContract(
   'Cloud Storage',

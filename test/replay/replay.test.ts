@@ -7,6 +7,7 @@ import { globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import * as workflows from '../../workflows/index.ts';
 import { dataConverter, FAILURE_CONVERTER_PATH } from '../../workers/data-converter.ts';
 import { installRuntime } from '../../workers/run-worker.ts';
+import { cacheFolder } from '../../sandbox/state-folder.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { historyFromText } from '../support/history-files.ts';
 import { recordings } from '../support/recordings.ts';
@@ -18,7 +19,7 @@ let bundle: WorkflowBundleWithSourceMap;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-test-replay-'));
   installRuntime(join(folder, 'worker.log'), 'fatal');
-  bundle = await workflowBundle(folder);
+  bundle = await workflowBundle(cacheFolder());
 });
 afterAll(async () => {
   // Replay runs workflows in this process and watches every promise of it: what jest runs here next must not be watched.

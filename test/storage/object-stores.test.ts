@@ -31,7 +31,7 @@ async function folderStore(options?: Options, wrapped: (store: ObjectStore) => O
 }
 
 objectStoreContract('memory', () => Promise.resolve({ store: new MemoryStore(), dispose: () => Promise.resolve() }));
-objectStoreContract('filesystem', () => folderStore());
+objectStoreContract('filesystem', () => folderStore(), { many: 2_510 });
 objectStoreContract('filesystem without hard links', () =>
   folderStore({ link: () => Promise.reject(Object.assign(new Error('not supported'), { code: 'ENOTSUP' })) }),
 );

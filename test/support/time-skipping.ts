@@ -7,6 +7,7 @@ import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 import type { HoldfastActivities } from '../../contracts/activities.ts';
 import { resolveTools } from '../../sandbox/resolve-tools.ts';
 import { ClassifyFailures } from '../../workers/classify-failure.ts';
+import { cacheFolder } from '../../sandbox/state-folder.ts';
 import { installRuntime } from '../../workers/run-worker.ts';
 import { addSearchAttributes } from '../../workers/search-attributes.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
@@ -33,7 +34,7 @@ export async function startTimeSkippingTemporal(activities: Partial<HoldfastActi
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: 'test',
-    workflowBundle: await workflowBundle(join(folder, 'bundle')),
+    workflowBundle: await workflowBundle(cacheFolder()),
     activities,
     interceptors: { activity: [() => ({ inbound: new ClassifyFailures() })] },
   });
