@@ -41,6 +41,13 @@ export function namespaceReadiness(namespace: Json | undefined, wasTerminating: 
   return terminating ? { state: 'yet', reason: 'it is being deleted' } : READY;
 }
 
+/** An APIService, or undefined when there is none. */
+export function apiServiceReadiness(service: Json | undefined): Readiness {
+  if (service === undefined) return { state: 'never', reason: 'it does not exist' };
+  if (condition(service, 'Available') === 'True') return READY;
+  return { state: 'yet', reason: messageOf(service, 'Available') || 'its server has not answered yet' };
+}
+
 /** The EndpointSlices of a Service. A missing `ready` condition means ready, as Kubernetes defines it. */
 export function backendReadiness(slices: readonly Json[]): Readiness {
   const endpoints = slices.flatMap((slice) => listAt(slice, 'endpoints'));

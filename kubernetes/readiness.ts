@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureType, HoldfastError } from '../contracts/failures.ts';
 import type { ResourceType } from '../contracts/resource.ts';
-import { backendReadiness, crdReadiness, namespaceReadiness, servedType, type Readiness } from './conditions.ts';
+import { apiServiceReadiness, backendReadiness, crdReadiness, namespaceReadiness, servedType, type Readiness } from './conditions.ts';
 import type { CallOptions, Cluster } from './port.ts';
 
 export interface WaitOptions extends CallOptions {
@@ -24,6 +24,14 @@ const CRDS: ResourceType = {
   namespaced: false,
 };
 const NAMESPACES: ResourceType = { group: '', version: 'v1', kind: 'Namespace', resource: 'namespaces', namespaced: false };
+const API_SERVICES: ResourceType = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  kind: 'APIService',
+  resource: 'apiservices',
+  namespaced: false,
+};
+const SERVICES: ResourceType = { group: '', version: 'v1', kind: 'Service', resource: 'services', namespaced: true };
 const SLICES: ResourceType = {
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -59,7 +67,14 @@ export function awaitNamespacesActive(cluster: Cluster, names: readonly string[]
   });
 }
 
-/** Waits until each service (`namespace/name`) has a ready endpoint, so that the webhooks behind it answer. */
+/** Waits until the servers behind each APIService answer. */
+export function awaitApisAvailable(cluster: Cluster, names: readonly string[], wait: WaitOptions): Promise<readonly NotReady[]> {
+  return poll(names, wait, async (name) =>
+    apiServiceReadiness((await cluster.get({ type: API_SERVICES, namespace: '', name }, wait))?.object),
+  );
+}
+
+/** Waits until each service (`namespace/name`) has a ready endpoint, so that the webhooks behind it answer. Not for one that does not exist. */
 export function awaitWebhookBackends(cluster: Cluster, services: readonly string[], wait: WaitOptions): Promise<readonly NotReady[]> {
   return poll(services, wait, async (service) => {
     const [namespace = '', name = ''] = service.split('/');
@@ -74,7 +89,9 @@ export function awaitWebhookBackends(cluster: Cluster, services: readonly string
       },
       wait,
     );
-    return backendReadiness(page.items.map((item) => item.object));
+    const readiness = backendReadiness(page.items.map((item) => item.object));
+    if (readiness.state === 'ready' || page.items.length > 0) return readiness;
+    return (await cluster.get({ type: SERVICES, namespace, name }, wait)) ? readiness : { state: 'never', reason: 'it does not exist' };
   });
 }
 

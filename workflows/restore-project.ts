@@ -1,11 +1,11 @@
-import { defineQuery, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import { defineQuery, patched, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ApplyBatchResult, RestoreActivities, RestoreBatch, RestorePreparation, RestoreWave } from '../contracts/activities.ts';
 import { QUERY_PROGRESS } from '../contracts/backup.ts';
 import { RunPhase } from '../contracts/outcome.ts';
 import type { ActionCounts, RestoreProgress, RestoreProjectInput, RestoreProjectResult, VerificationReport } from '../contracts/restore.ts';
 import { addCounts, emptyCounts, restorePhase } from '../domain/plan/outcome.ts';
 import { stretches } from '../domain/restore/stretches.ts';
-import { hasClaims, needsVolumes } from '../domain/resource/order.ts';
+import { guardsWrites, hasClaims, needsVolumes } from '../domain/resource/order.ts';
 import { addReports, NOTHING_COMPARED } from '../domain/restore/reports.ts';
 import * as policy from './activity-options.ts';
 import { inParallel } from './in-parallel.ts';
@@ -44,7 +44,7 @@ interface Run {
 
 /**
  * The life of one restore: order the backup into waves, apply them one after the other, fill the volumes before anything can mount them, wait where the next one depends on it, put owner
- * references back, compare the cluster with the backup, keep the account.
+ * references back, apply what may refuse writes, compare the cluster with the backup, keep the account.
  */
 export async function restoreProject(input: RestoreProjectInput): Promise<RestoreProjectResult> {
   const ledger = new RunLedger();
@@ -63,7 +63,8 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
     ledger.fail(prepared.errors ?? []);
     ledger.say('info', `${prepared.objectCount} objects in ${prepared.waves.length} waves`);
 
-    for (const wave of prepared.waves) {
+    const guards = heldBack(prepared.waves);
+    for (const wave of prepared.waves.filter((one) => !guards.includes(one))) {
       if (hasClaims(wave)) await volumes.offer(prepared);
       if (needsVolumes(wave)) {
         await volumes.refill(prepared);
@@ -75,7 +76,9 @@ export async function restoreProject(input: RestoreProjectInput): Promise<Restor
     await volumes.settle(prepared);
     await applications.run(prepared);
     await hooks.run(prepared);
-    if (applied.unlinked.length > 0) await ledger.during('relink owners', () => relinkAll(run));
+    await relink(run);
+    for (const wave of guards) await ledger.during(`apply ${wave.title}`, () => applyWave(run, wave));
+    await relink(run);
     const verification = await ledger.during('verify', () => verifyAll(run));
 
     phase = restorePhase({ counts: applied.counts, failed: applied.failed, errors: ledger.errorCount, verified: verification.equal });
@@ -118,9 +121,24 @@ async function applyWave({ input, prepared, applied, ledger }: Run, wave: Restor
   if (wave.awaits !== 'nothing') ledger.warn(await awaitReady({ ...place, wave }));
 }
 
-async function relinkAll({ input, prepared, applied, ledger }: Run): Promise<void> {
+/**
+ * What may refuse the writes of others comes when there is nothing else to write: a webhook whose server does not answer yet must not refuse owner
+ * references, or what brings an application back. Runs that began before this was so go on in their order.
+ */
+function heldBack(waves: readonly RestoreWave[]): readonly RestoreWave[] {
+  const guards = waves.filter(guardsWrites);
+  return guards.length > 0 && patched('guards-last') ? guards : [];
+}
+
+/** Adds the owner references that are still missing, if there are any. */
+async function relink(run: Run): Promise<void> {
+  const batches = run.applied.unlinked.splice(0);
+  if (batches.length > 0) await run.ledger.during('relink owners', () => relinkAll(run, batches));
+}
+
+async function relinkAll({ input, prepared, ledger }: Run, batches: readonly RestoreBatch[]): Promise<void> {
   const place = placeOf({ input, prepared });
-  await inParallel(applied.unlinked, APPLY_WIDTH, async (batch) => {
+  await inParallel(batches, APPLY_WIDTH, async (batch) => {
     const done = await relinkOwners({ ...place, batch });
     ledger.warn(done.warnings);
     ledger.fail(done.errors);

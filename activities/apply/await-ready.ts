@@ -8,6 +8,7 @@ import { listAt, objectAt, textAt } from '../../domain/resource/fields.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
 import type { Pulse } from '../heartbeat.ts';
 import {
+  awaitApisAvailable,
   awaitCrdsEstablished,
   awaitNamespacesActive,
   awaitWebhookBackends,
@@ -17,6 +18,7 @@ import {
 import { readObjects, type RestoreSession } from './restore-session.ts';
 
 const CRDS = 'customresourcedefinitions.apiextensions.k8s.io';
+const API_SERVICES = 'apiservices.apiregistration.k8s.io';
 const WEBHOOK_KINDS = [
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
@@ -42,8 +44,19 @@ export async function awaitReady(session: RestoreSession, { restore, wave }: Awa
       const mapped = captured.map((name) => mapNamespace(restore.options.namespaceMapping, name));
       return notes('Namespace', await awaitNamespacesActive(cluster, mapped, wait));
     }
-    case 'webhook-backends':
-      return notes('webhook service', await awaitWebhookBackends(cluster, await webhookServices(session, pulse.signal), wait));
+    case 'custom-apis-served': {
+      const definitions = await coming(session, [CRDS], pulse.signal);
+      const services = await coming(session, [API_SERVICES], pulse.signal);
+      const names = services.map((service) => textAt(service, 'metadata', 'name'));
+      return [
+        ...notes('conversion webhook service', await awaitWebhookBackends(cluster, definitions.flatMap(converters), wait)),
+        ...notes('APIService', await awaitApisAvailable(cluster, names, wait)),
+      ];
+    }
+    case 'webhook-backends': {
+      const webhooks = await coming(session, WEBHOOK_KINDS, pulse.signal);
+      return notes('webhook service', await awaitWebhookBackends(cluster, webhooks.flatMap(backends), wait));
+    }
   }
 }
 
@@ -59,21 +72,29 @@ async function namesIn(session: RestoreSession, wave: number, kind: string): Pro
   return names;
 }
 
-/** The services (`namespace/name`) behind the webhooks that this restore will bring, where they will be. */
-async function webhookServices(session: RestoreSession, signal: AbortSignal): Promise<readonly string[]> {
-  const segments = session.ordered.filter(({ type }) => WEBHOOK_KINDS.includes(resourceKey(type)));
-  const services = new Set<string>();
+/** The objects of some kinds that this restore brings, as they will be. */
+async function coming(session: RestoreSession, kinds: readonly string[], signal: AbortSignal): Promise<readonly JsonObject[]> {
+  const segments = session.ordered.filter(({ type }) => kinds.includes(resourceKey(type)));
+  const found: JsonObject[] = [];
   for await (const objects of readObjects(session.repository, segments, signal)) {
     const plans = objects.map(({ object, type }) => planObject({ captured: object, type, live: undefined, context: session.context }));
-    const coming = plans.filter((plan) => plan?.action === RestoreAction.Create);
-    for (const service of coming.flatMap((plan) => backends(plan?.desired ?? {}))) services.add(service);
+    found.push(...plans.flatMap((plan) => (plan?.action === RestoreAction.Create ? [plan.desired ?? {}] : [])));
   }
-  return [...services];
+  return found;
 }
 
+/** The services (`namespace/name`) behind a webhook configuration. */
 function backends(configuration: JsonObject): readonly string[] {
-  return listAt(configuration, 'webhooks')
-    .map((webhook) => objectAt(webhook, 'clientConfig', 'service'))
+  return named(listAt(configuration, 'webhooks').map((webhook) => objectAt(webhook, 'clientConfig', 'service')));
+}
+
+/** The service that converts objects of a definition between their versions. */
+function converters(definition: JsonObject): readonly string[] {
+  return named([objectAt(definition, 'spec', 'conversion', 'webhook', 'clientConfig', 'service')]);
+}
+
+function named(references: readonly JsonObject[]): readonly string[] {
+  return references
     .filter((service) => textAt(service, 'name') !== '')
     .map((service) => `${textAt(service, 'namespace')}/${textAt(service, 'name')}`);
 }

@@ -4,9 +4,10 @@ import type { BackupManifest } from '../../contracts/manifest.ts';
 import type { Issue } from '../../contracts/outcome.ts';
 import type { ResourceType } from '../../contracts/resource.ts';
 import type { RestoreProjectInput } from '../../contracts/restore.ts';
+import type { CapturedVolume } from '../../contracts/volume.ts';
 import { parseLossless } from '../../domain/json/lossless.ts';
 import { isLeftBehind } from '../../domain/plan/storage-mapping.ts';
-import { isProvisionedAnew } from '../../domain/plan/volume-reuse.ts';
+import { provisionedAnew } from '../../domain/plan/volume-reuse.ts';
 import type { RestoreContext } from '../../domain/plan/restore-plan.ts';
 import { textAt } from '../../domain/resource/fields.ts';
 import { resourceKey } from '../../domain/resource/identity.ts';
@@ -15,6 +16,7 @@ import { mergeReferences } from '../../domain/resource/references.ts';
 import { compileSelection } from '../../domain/selection/matcher.ts';
 import type { Cluster } from '../../kubernetes/port.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { CLAIMS } from '../capture/builtin-types.ts';
 import { listAll } from '../capture/list-all.ts';
 import { offeredSnapshot } from '../../domain/volume/offered-snapshot.ts';
 import { CapturedNames } from './captured-names.ts';
@@ -74,26 +76,32 @@ export async function openSession({ cluster, repository, restore, manifest, lost
 
   const names = new CapturedNames(repository, ordered);
   const owners = new OwnerDirectory({ cluster, names, mapping: restore.options.namespaceMapping, types });
-  const volumes = await restoredVolumes({ cluster, repository, restore }, ordered);
-  const kept = restore.options.volumes === undefined ? new Set() : keptSnapshots(manifest);
+  const data = restore.options.volumes === undefined ? [] : (manifest.volumes ?? []).filter((volume) => volume.data !== undefined);
+  const filled = claimsOf(data.filter(({ namespace }) => matcher.takesType(CLAIMS) && matcher.takesNamespace(namespace)));
+  const refills = (namespace: string, claim: string) => filled.has(`${namespace}/${claim}`);
+  const volumes = await restoredVolumes({ cluster, repository, restore, refills }, ordered);
+  const kept = claimsOf(data.filter((volume) => volume.data?.kind === 'csi'));
   const context: RestoreContext = {
     options: restore.options,
     selection: matcher,
     ownerPresent: (owner, namespace) => owners.present(owner, namespace),
     restoresVolume: (name) => volumes.has(name),
+    refills,
     snapshotOf: (namespace, claim) => (kept.has(`${namespace}/${claim}`) ? offeredSnapshot(restore.name, { claim }) : ''),
   };
   return { cluster, repository, restore, ordered, context, owners, ...lost };
 }
 
-/** `namespace/claim` of the volumes whose data is a snapshot that the storage system keeps. */
-function keptSnapshots({ volumes = [] }: BackupManifest): ReadonlySet<string> {
-  return new Set(volumes.filter(({ data }) => data?.kind === 'csi').map(({ namespace, claim }) => `${namespace}/${claim}`));
+/** `namespace/claim` */
+function claimsOf(volumes: readonly CapturedVolume[]): ReadonlySet<string> {
+  return new Set(volumes.map(({ namespace, claim }) => `${namespace}/${claim}`));
 }
 
-/** Names of the captured volumes that will be there: not those whose storage went with them, unless they still live. */
+interface VolumeSearch extends Pick<SessionInput, 'cluster' | 'repository' | 'restore'>, Pick<RestoreContext, 'refills'> {}
+
+/** Names of the captured volumes that will be there: not those that are provisioned anew, unless they and their claims still live. */
 async function restoredVolumes(
-  { cluster, repository, restore: { options } }: Pick<SessionInput, 'cluster' | 'repository' | 'restore'>,
+  { cluster, repository, restore: { options }, refills }: VolumeSearch,
   ordered: readonly OrderedSegment[],
 ): Promise<ReadonlySet<string>> {
   const volumes = new Set<string>();
@@ -108,12 +116,18 @@ async function restoredVolumes(
       const { object, type } = item;
       const name = textAt(object, 'metadata', 'name');
       if (isLeftBehind(object, type, options)) continue;
-      if (!isProvisionedAnew(object, type) || (await cluster.get({ type, namespace: '', name })) !== undefined) volumes.add(name);
+      if (provisionedAnew(object, type, { refills }) === '' || (await isHeld(cluster, type, name))) volumes.add(name);
     }
   }
   // A volume that cannot be read may live: its claim must keep to it, and not get an empty one.
   if (lost) for (const volume of await listAll(cluster, { type: lost })) volumes.add(textAt(volume, 'metadata', 'name'));
   return volumes;
+}
+
+/** Whether a live volume has its claim still, or waits for it. One whose claim is gone is bound to no other of the same name. */
+async function isHeld(cluster: Cluster, type: ResourceType, name: string): Promise<boolean> {
+  const live = await cluster.get({ type, namespace: '', name });
+  return live !== undefined && textAt(live.object, 'status', 'phase') !== 'Released';
 }
 
 /** The segments of one batch. */

@@ -45,6 +45,7 @@ const OBJECT_RULES: ReadonlyMap<string, (object: JsonObject) => string> = new Ma
   ['secrets', secretReason],
   ['configmaps', configMapReason],
   ['clustertrustbundles.certificates.k8s.io', trustBundleReason],
+  ['services', serviceReason],
   ['endpoints', endpointsReason],
   ['endpointslices.discovery.k8s.io', endpointSliceReason],
   ['apiservices.apiregistration.k8s.io', apiServiceReason],
@@ -99,6 +100,11 @@ function trustBundleReason(bundle: JsonObject): string {
     : '';
 }
 
+/** Its ports are those of the API servers: pods would look for those of the old cluster. */
+function serviceReason(service: JsonObject): string {
+  return isKubernetesService(service, textAt(service, 'metadata', 'name')) ? 'made by the API server itself' : '';
+}
+
 function endpointsReason(endpoints: JsonObject): string {
   if (annotation(endpoints, 'control-plane.alpha.kubernetes.io/leader') !== undefined) return LEASE;
   const derived =
@@ -114,7 +120,7 @@ function endpointSliceReason(slice: JsonObject): string {
   return managed || isKubernetesService(slice, label(slice, 'kubernetes.io/service-name')) ? 'derived from its Service' : '';
 }
 
-/** The API server itself keeps the endpoints of `default/kubernetes`. */
+/** The API server itself keeps `default/kubernetes` and its endpoints. */
 function isKubernetesService(object: JsonObject, service: Json | undefined): boolean {
   return service === 'kubernetes' && textAt(object, 'metadata', 'namespace') === 'default';
 }

@@ -16,7 +16,7 @@ import { neverRestored } from './never-restored.ts';
 import { gateReason } from './policy-gate.ts';
 import { keptOnReplace } from './replace.ts';
 import { changeStorage, isLeftBehind } from './storage-mapping.ts';
-import { isProvisionedAnew, PROVISIONED_ANEW } from './volume-reuse.ts';
+import { provisionedAnew } from './volume-reuse.ts';
 
 const LEFT_BEHIND = 'its claim gets a new volume, of the class and size that were asked for';
 
@@ -26,8 +26,10 @@ export interface RestoreContext {
   readonly selection: SelectionMatcher;
   /** Is the owner restored, or in the cluster? `namespace` is the captured one of the owned object; the owner may be cluster-scoped. */
   ownerPresent(owner: Owner, namespace: string): boolean;
-  /** Will this persistent volume be in the cluster, so that a claim may name it? Not when it `isProvisionedAnew` and is not live. */
+  /** Will this persistent volume be in the cluster, so that a claim may name it? Not when it is `provisionedAnew` and not live. */
   restoresVolume(name: string): boolean;
+  /** Does this restore bring the data of that captured claim? */
+  refills(namespace: string, claim: string): boolean;
   /** Name of the VolumeSnapshot that a captured claim is made from; '' for a claim that is made empty. */
   snapshotOf(namespace: string, claim: string): string;
 }
@@ -63,7 +65,8 @@ export function planObject(request: PlanRequest): ObjectPlan | undefined {
   const mapped = asAskedFor(request);
   const object = objectId(mapped, type);
   if (live === undefined) {
-    if (isProvisionedAnew(captured, type)) return { action: RestoreAction.Omit, object, reason: PROVISIONED_ANEW };
+    const reason = provisionedAnew(captured, type, context);
+    if (reason !== '') return { action: RestoreAction.Omit, object, reason };
     return refusal(request, object) ?? { action: RestoreAction.Create, object, desired: desiredState(request, mapped) };
   }
   const { equal, fields } = compareObjects(mapped, live, {

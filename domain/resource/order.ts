@@ -75,9 +75,9 @@ const WAVES: readonly WaveRule[] = [
   },
   /** Also every built-in kind that no other wave names. */
   { wave: 9, title: 'policies, quotas and ingresses', awaits: 'nothing', kinds: [] },
+  { wave: 10, title: 'API services', awaits: 'nothing', kinds: ['apiservices.apiregistration.k8s.io'] },
   /** Every kind of a group that is not built in. */
-  { wave: 10, title: 'custom resources', awaits: 'nothing', kinds: [] },
-  { wave: 11, title: 'API services', awaits: 'nothing', kinds: ['apiservices.apiregistration.k8s.io'] },
+  { wave: 11, title: 'custom resources', awaits: 'nothing', kinds: [] },
   {
     wave: 12,
     title: 'admission webhooks and policies',
@@ -95,8 +95,8 @@ const WAVES: readonly WaveRule[] = [
 const CLAIMS = 5;
 const WORKLOADS = 8;
 const OTHER_BUILTIN = 9;
-const CUSTOM = 10;
-const WEBHOOKS = 12;
+const CUSTOM = 11;
+const GUARDS = 12;
 const WAVE_OF_KIND: ReadonlyMap<string, number> = new Map(WAVES.flatMap(({ wave, kinds }) => kinds.map((kind) => [kind, wave] as const)));
 
 /** The number of the wave in which objects of a kind are restored, 1 to 12. */
@@ -112,6 +112,11 @@ export function hasClaims({ wave }: Pick<RestoreWave, 'wave'>): boolean {
 /** True from the wave on in which something can mount a volume. */
 export function needsVolumes({ wave }: Pick<RestoreWave, 'wave'>): boolean {
   return wave >= WORKLOADS;
+}
+
+/** True for the wave that can refuse writes of others: nothing else of a restore is written after it. */
+export function guardsWrites({ wave }: Pick<RestoreWave, 'wave'>): boolean {
+  return wave === GUARDS;
 }
 
 /** One stored segment at its place in the restore order. */
@@ -154,16 +159,20 @@ export function orderSegments(parts: readonly CapturePart[]): readonly OrderedSe
 }
 
 /**
- * The waves that occur, ascending. Whichever comes before the webhooks waits for their backends: a webhook whose backend does not answer
- * refuses every write that it matches.
+ * The waves that occur, ascending. Whichever comes before the custom resources waits for what serves and converts them, and whichever comes before the
+ * webhooks for their backends: a webhook whose backend does not answer refuses every write that it matches.
  */
 export function wavesOf(ordered: readonly Pick<OrderedSegment, 'wave'>[]): readonly RestoreWave[] {
   const occurring = new Set(ordered.map((segment) => segment.wave));
   const present = WAVES.filter(({ wave }) => occurring.has(wave));
   return present.map(({ wave, title, awaits }, index) => {
-    const beforeWebhooks = present[index + 1]?.wave === WEBHOOKS && awaits === 'nothing';
-    return { wave, title, awaits: beforeWebhooks ? 'webhook-backends' : awaits };
+    return { wave, title, awaits: awaits === 'nothing' ? neededBy(present[index + 1]?.wave) : awaits };
   });
+}
+
+function neededBy(wave: number | undefined): RestoreWave['awaits'] {
+  if (wave === CUSTOM) return 'custom-apis-served';
+  return wave === GUARDS ? 'webhook-backends' : 'nothing';
 }
 
 /** Cuts the order into stretches of at most `maxObjects` objects, each within one wave; a larger segment is a batch of its own. */

@@ -3,7 +3,7 @@ import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ObjectRef } from '../../contracts/resource.ts';
 import type { Cluster, ListRequest } from '../../kubernetes/port.ts';
-import { awaitCrdsEstablished, awaitNamespacesActive, awaitWebhookBackends } from '../../kubernetes/readiness.ts';
+import { awaitApisAvailable, awaitCrdsEstablished, awaitNamespacesActive, awaitWebhookBackends } from '../../kubernetes/readiness.ts';
 
 const raw = (object: JsonObject) => ({ bytes: Buffer.from(JSON.stringify(object)), object });
 
@@ -138,7 +138,7 @@ describe('awaitNamespacesActive', () => {
 
 describe('awaitWebhookBackends', () => {
   it.each([
-    ['without slices', [], 'it has no endpoints'],
+    ['that nobody has made', [], 'it does not exist'],
     ['with empty slices', [{ endpoints: [] }, {}], 'it has no endpoints'],
     ['with endpoints that are not ready', [{ endpoints: [{ conditions: { ready: false } }] }], 'none of its endpoints is ready'],
     ['with a ready one', [{}, { endpoints: [{ conditions: { ready: false } }, { conditions: { ready: true } }] }], ''],
@@ -153,5 +153,39 @@ describe('awaitWebhookBackends', () => {
     );
     const notReady = await awaitWebhookBackends(cluster, ['hooks/guard'], { timeoutMs: 0 });
     expect(notReady).toStrictEqual(reason === '' ? [] : [{ name: 'hooks/guard', reason }]);
+  });
+
+  it('does not wait for endpoints of a service that nobody has made, and does for those of one that exists', async () => {
+    const waitFor = (exists: boolean) => {
+      const { cluster, asked } = readOnly(
+        (ref) => (exists ? { metadata: { name: ref.name } } : undefined),
+        (_request, times) => (times < 1 ? [] : [{ endpoints: [{}] }]),
+      );
+      return awaitWebhookBackends(cluster, ['hooks/guard'], WAIT).then((notReady) => ({
+        notReady,
+        rounds: asked.get('endpointslices hooks'),
+      }));
+    };
+    expect(await waitFor(true)).toStrictEqual({ notReady: [], rounds: 2 });
+    expect(await waitFor(false)).toStrictEqual({ notReady: [{ name: 'hooks/guard', reason: 'it does not exist' }], rounds: 1 });
+  });
+});
+
+describe('awaitApisAvailable', () => {
+  const api = (status: string) => ({ status: { conditions: [{ type: 'Available', status, message: 'no response' }] } });
+
+  it('waits until the server of an API answers', async () => {
+    const { cluster, asked } = readOnly((_ref, times) => api(times < 2 ? 'False' : 'True'));
+    expect(await awaitApisAvailable(cluster, ['v1.example.com'], WAIT)).toStrictEqual([]);
+    expect(asked.get('v1.example.com')).toBe(3);
+  });
+
+  it.each([
+    ['one that is not there', undefined, 'it does not exist'],
+    ['one that does not answer', api('False'), 'no response'],
+    ['one that nobody has looked at', {}, 'its server has not answered yet'],
+  ])('names %s', async (_what, object, reason) => {
+    const { cluster } = readOnly(() => object);
+    expect(await awaitApisAvailable(cluster, ['v1.example.com'], { timeoutMs: 0 })).toStrictEqual([{ name: 'v1.example.com', reason }]);
   });
 });

@@ -143,6 +143,7 @@ function restores(): readonly Recording[] {
     { wave: 2, title: 'the rest', awaits: 'nothing' },
   ] as const;
   const batches = Array.from({ length: 5 }, (_, index) => ({ wave: index < 1 ? 1 : 2, from: index, segments: 1, objects: 400 }));
+  const guarded = [...batches, { wave: 12, from: batches.length, segments: 1, objects: 2 }];
   return [
     { ...base, path: 'completed', activities: restoreActivities(), during: ended },
     {
@@ -150,6 +151,16 @@ function restores(): readonly Recording[] {
       path: 'waits-and-relinks',
       activities: restoreActivities({
         prepareRestore: () => Promise.resolve(preparation(batches, { waves })),
+        applyBatch: ({ batch }) => Promise.resolve(applied(batch.objects, { unlinked: 1 })),
+      }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'guards-last',
+      activities: restoreActivities({
+        prepareRestore: () =>
+          Promise.resolve(preparation(guarded, { waves: [...waves, { wave: 12, title: 'webhooks', awaits: 'nothing' }] })),
         applyBatch: ({ batch }) => Promise.resolve(applied(batch.objects, { unlinked: 1 })),
       }),
       during: ended,

@@ -109,6 +109,27 @@ describe('restoreProject', () => {
     expect(relinked).toEqual([1]);
   });
 
+  it('applies what may refuse writes when everything else is written, owner references too, and links its own owners after it', async () => {
+    const order: string[] = [];
+    const waves = [8, 11, 12].map((wave) => ({ wave, title: `wave ${wave}`, awaits: 'nothing' }) as const);
+    const batches = waves.map(({ wave }, from) => ({ wave, from, segments: 1, objects: 1 }));
+    const result = await run(
+      restoreActivities({
+        prepareRestore: () => Promise.resolve(preparation(batches, { waves })),
+        applyBatch: ({ batch }) => {
+          order.push(`apply ${batch.wave}`);
+          return Promise.resolve(applied(1, { unlinked: batch.wave === 11 ? 0 : 1 }));
+        },
+        relinkOwners: ({ batch }) => {
+          order.push(`relink ${batch.wave}`);
+          return Promise.resolve(applied(0));
+        },
+      }),
+    );
+    expect(order).toEqual(['apply 8', 'apply 11', 'relink 8', 'apply 12', 'relink 12']);
+    expect(result.phase).toBe('Completed');
+  });
+
   it('writes nothing when the plan is refused', async () => {
     let written = 0;
     const refused = run(

@@ -20,7 +20,15 @@ function context(part: Partial<RestoreOptions> = {}, more: Partial<RestoreContex
     ...part,
   };
   const matcher = compileSelection(options.selection, { types: DISCOVERED });
-  return { options, selection: matcher, ownerPresent: () => true, restoresVolume: () => false, snapshotOf: () => '', ...more };
+  return {
+    options,
+    selection: matcher,
+    ownerPresent: () => true,
+    restoresVolume: () => false,
+    refills: () => false,
+    snapshotOf: () => '',
+    ...more,
+  };
 }
 
 const plan = (captured: JsonObject, live: JsonObject | undefined, part: Partial<RestoreOptions> = {}, type = 'configmaps') =>
@@ -107,6 +115,19 @@ describe('what a restore does with one object', () => {
     expect(plan(volume, volume, {}, 'persistentvolumes')).toMatchObject({ action: 'unchanged' });
     const kept = { ...volume, spec: { persistentVolumeReclaimPolicy: 'Retain', claimRef: { namespace: 'shop' } } };
     expect(plan(kept, undefined, {}, 'persistentvolumes')).toMatchObject({ action: 'create' });
+  });
+
+  it('a volume whose claim is filled from the backup is provisioned anew, unless somebody has made it by hand or the cluster still has it', () => {
+    const spec = { persistentVolumeReclaimPolicy: 'Retain', claimRef: { namespace: 'shop', name: 'data' } };
+    const provisioned = object({ spec }, { annotations: { 'pv.kubernetes.io/provisioned-by': 'csi' } }, '');
+    const planned = (volume: JsonObject, live?: JsonObject, filled = 'shop/data') => {
+      const refills = (namespace: string, claim: string) => `${namespace}/${claim}` === filled;
+      return planObject({ captured: volume, type: kind('persistentvolumes'), live, context: context({}, { refills }) });
+    };
+    expect(planned(provisioned)).toMatchObject({ action: 'omit', reason: expect.stringContaining('its data is in the backup') });
+    expect(planned(provisioned, undefined, 'shop/other')).toMatchObject({ action: 'create' });
+    expect(planned(provisioned, provisioned)).toMatchObject({ action: 'unchanged' });
+    expect(planned(object({ spec }, {}, ''))).toMatchObject({ action: 'create' });
   });
 
   it.each([

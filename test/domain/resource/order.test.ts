@@ -27,24 +27,26 @@ describe('restore waves', () => {
     ['resourcequotas', 9],
     ['ingresses.networking.k8s.io', 9],
     ['poddisruptionbudgets.policy', 9],
-    ['certificates.cert-manager.io', 10],
-    ['clusters.postgresql.cnpg.io', 10],
-    ['services.serving.knative.dev', 10],
-    ['apiservices.apiregistration.k8s.io', 11],
+    ['apiservices.apiregistration.k8s.io', 10],
+    ['certificates.cert-manager.io', 11],
+    ['clusters.postgresql.cnpg.io', 11],
+    ['services.serving.knative.dev', 11],
     ['validatingwebhookconfigurations.admissionregistration.k8s.io', 12],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', 12],
   ])('%s is restored in wave %i', (key, wave) => {
     expect(waveOf(kind(key))).toBe(wave);
   });
 
-  it('only three waves are waited for', () => {
+  it('only four waves are waited for', () => {
     const waves = wavesOf(DISCOVERED.map((type) => ({ wave: waveOf(type) })));
     expect(waves.map(({ wave }) => wave)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     expect(Object.fromEntries(waves.filter(({ awaits }) => awaits !== 'nothing').map(({ wave, awaits }) => [wave, awaits]))).toEqual({
       1: 'crds-established',
       2: 'namespaces-active',
+      10: 'custom-apis-served',
       11: 'webhook-backends',
     });
+    expect(wavesOf([{ wave: 8 }, { wave: 11 }]).map(({ awaits }) => awaits)).toEqual(['custom-apis-served', 'nothing']);
     expect(wavesOf([{ wave: 8 }, { wave: 12 }]).map(({ awaits }) => awaits)).toEqual(['webhook-backends', 'nothing']);
     expect(wavesOf([{ wave: 2 }, { wave: 12 }]).map(({ awaits }) => awaits)).toEqual(['namespaces-active', 'nothing']);
     expect(wavesOf([{ wave: 8 }, { wave: 2 }]).map(({ title }) => title)).toEqual(['namespaces', 'workloads']);
