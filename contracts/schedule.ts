@@ -1,5 +1,6 @@
 import type { BackupProjectResult } from './backup.ts';
 import type { ClusterStateRequest } from './cluster-state.ts';
+import type { GitSynced } from './git.ts';
 import type { HookRule } from './hook.ts';
 import type { Issue, RunPhase, StepTiming } from './outcome.ts';
 import type { RetentionPolicy } from './retention.ts';
@@ -11,8 +12,9 @@ export interface RunScheduleInput {
   readonly schedule: string;
   /** Whose worker does it. */
   readonly cluster: string;
+  /** '' for syncs of Git, which need none. */
   readonly location: string;
-  readonly action: ScheduledBackup | ScheduledCheck;
+  readonly action: ScheduledBackup | ScheduledCheck | ScheduledSync;
   /** How often a failed run is tried in all, at least 1. */
   readonly attempts: number;
   /** Seconds between two attempts. */
@@ -40,13 +42,23 @@ export interface ScheduledCheck {
   readonly readShare: number;
 }
 
+/** The live state, to Git. */
+export interface ScheduledSync {
+  readonly type: 'git';
+  /** By their names in the worker's configuration; at least one. */
+  readonly remotes: readonly string[];
+  readonly selection: Selection;
+}
+
 export interface RunScheduleResult {
   readonly schedule: string;
   readonly phase: RunPhase;
   /** How many attempts it took. */
   readonly attempts: number;
-  /** The backup that was made; absent for checks. */
+  /** The backup that was made; absent where none was to be. */
   readonly backup?: BackupProjectResult;
+  /** What each remote got that could be reached; absent for backups and checks. */
+  readonly git?: readonly GitSynced[];
   /** Names of the backups that retention removed. */
   readonly removed: readonly string[];
   readonly warnings: readonly Issue[];
@@ -60,7 +72,7 @@ export interface RunScheduleResult {
 export interface ScheduleProgress {
   readonly phase: RunPhase;
   readonly step: string;
-  /** Name of the backup that is being made; '' for checks. */
+  /** Name of the backup that is being made; '' where none is. */
   readonly backup: string;
   readonly attempt: number;
   readonly warnings: number;

@@ -2,16 +2,16 @@ import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { BackupProjectInput, BackupProjectResult } from '../contracts/backup.ts';
 import type { EtcdActivities } from '../contracts/etcd-backup.ts';
 import type { CapturedEtcd } from '../contracts/etcd.ts';
-import type { GitActivities, GitSynced } from '../contracts/git.ts';
+import type { GitSynced } from '../contracts/git.ts';
 import type { CapturedRelease, HelmActivities } from '../contracts/helm.ts';
 import type { BackupSizes } from '../contracts/manifest.ts';
 import type { Selection } from '../contracts/selection.ts';
 import * as policy from './activity-options.ts';
 import { isIssue, orIssue, type RunLedger } from './run-ledger.ts';
+import { syncRemote } from './sync-remote.ts';
 
 const { captureEtcd } = proxyActivities<EtcdActivities>(policy.snapshotEtcd);
 const { exportCharts } = proxyActivities<HelmActivities>(policy.publish);
-const { syncToGit } = proxyActivities<GitActivities>(policy.publish);
 
 interface Stored {
   /** Segment id of a part; '' when nothing was stored. */
@@ -83,22 +83,15 @@ export class ClusterState {
     const { git = [], cluster, location } = this.#input;
     for (const remote of git) {
       const synced = await orIssue(
-        () =>
-          this.#ledger.during(`git ${remote}`, () => syncToGit({ cluster, remote, selection, source: { backup: { location, sequence } } })),
+        () => syncRemote(this.#ledger, { cluster, remote, selection, source: { backup: { location, sequence } } }),
         (cause) => ({
           code: 'GitFailed',
           message: `"${remote}" is not brought up to date: ${cause}`,
           advice: 'the next sync does it when the cause is gone',
         }),
       );
-      if (isIssue(synced)) {
-        this.#ledger.fail([synced]);
-        continue;
-      }
-      const { warnings, errors, ...done } = synced;
-      this.#git.push(done);
-      this.#ledger.warn(warnings);
-      this.#ledger.fail(errors);
+      if (isIssue(synced)) this.#ledger.fail([synced]);
+      else this.#git.push(synced);
     }
   }
 }

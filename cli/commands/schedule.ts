@@ -45,7 +45,7 @@ interface BackfillOptions {
 const PREVIEWED_RUNS = 5;
 
 export function scheduleCommand(program: Command, done: (code: ExitCode) => void): void {
-  const schedule = program.command('schedule').description('recurring backups and checks, with retention');
+  const schedule = program.command('schedule').description('recurring backups, checks and syncs of Git, with retention');
   withOutput(
     withScheduleOptions(
       withClusterState(
@@ -53,7 +53,7 @@ export function scheduleCommand(program: Command, done: (code: ExitCode) => void
       ),
     ),
   )
-    .description('make a recurring backup, or with --check a recurring check of a location')
+    .description('make a recurring backup, with --check a recurring check of a location, with --git-only a recurring sync of Git')
     .action(async (name: string, options: CreateOptions) => {
       await create(name, options);
     });
@@ -101,6 +101,7 @@ function withScheduleOptions(command: Command): Command {
     .option('--timezone <zone>', 'of the expression, e.g. Europe/Berlin', '')
     .option('--check', 'check the location instead of making a backup', false)
     .option('--read-data [share]', 'with --check: read the content of packs, too, all or e.g. 10%')
+    .option('--git-only', 'with --git: bring these remotes to the live state instead of making a backup (docs/git.md)', false)
     .option('--labels <key=value>', 'labels of its backups (comma-separated, repeatable)', labelPairs, {})
     .option('--ttl <time>', 'how long each backup lives at least, e.g. 720h')
     .option('--rpo <time>', 'how old the newest good run may be, e.g. 26h (default: twice the longest interval)')
@@ -116,7 +117,7 @@ function withScheduleOptions(command: Command): Command {
 async function create(name: string, options: CreateOptions): Promise<void> {
   const cluster = await namedCluster(options);
   await withSession(async (session) => {
-    const place = { cluster: cluster.name, location: session.locationName(options.location) };
+    const place = { cluster: cluster.name, location: options.gitOnly ? '' : session.locationName(options.location) };
     const volumeRequest = await volumeRequestOf(options);
     const hookRules = options.hooks === undefined ? undefined : await readBackupHooks(options.hooks);
     const clusterState = clusterStateOf(options, session.configuration);

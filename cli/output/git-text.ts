@@ -1,4 +1,4 @@
-import type { ObjectHistory, SyncGitResult } from '../../contracts/git.ts';
+import type { GitSynced, ObjectHistory, SyncGitResult } from '../../contracts/git.ts';
 import { issueLines } from './issue-lines.ts';
 import { phase } from './colours.ts';
 import { objectText } from './diff-text.ts';
@@ -10,15 +10,16 @@ const SHORT = 12;
 /** What a person wants to know right after a sync. */
 export function gitSyncText(result: SyncGitResult): string {
   const took = Date.parse(result.completedAt) - Date.parse(result.startedAt);
-  const { created, changed, deleted } = result;
+  return [`${syncedText(result)}, ${phase(result.phase)} in ${duration(took)}`, ...issueLines(result)].join('\n');
+}
+
+/** What a remote got. */
+export function syncedText({ remote, branch, commit, created, changed, deleted, files }: GitSynced): string {
   const done =
-    result.commit === ''
+    commit === ''
       ? 'nothing changed, no commit'
-      : `commit ${result.commit.slice(0, SHORT)}: ${count(created)} created, ${count(changed)} changed, ${count(deleted)} deleted`;
-  return [
-    `sync to "${result.remote}", branch ${result.branch}, ${phase(result.phase)} in ${duration(took)}: ${done}; ${count(result.files)} files`,
-    ...issueLines(result),
-  ].join('\n');
+      : `commit ${commit.slice(0, SHORT)}: ${count(created)} created, ${count(changed)} changed, ${count(deleted)} deleted`;
+  return `sync to "${remote}", branch ${branch}: ${done}; ${count(files)} files`;
 }
 
 /** The history of one object, newest first. */

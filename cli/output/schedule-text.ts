@@ -3,6 +3,7 @@ import { printSchedule } from '../../domain/schedule/expression.ts';
 import { printDuration } from '../../domain/time/duration.ts';
 import type { ScheduleView } from '../schedules/schedule-views.ts';
 import { backupResultText } from './backup-text.ts';
+import { syncedText } from './git-text.ts';
 import { issueLines } from './issue-lines.ts';
 import { phase } from './colours.ts';
 import { age, duration } from './quantities.ts';
@@ -13,6 +14,7 @@ export function scheduleRunText(result: RunScheduleResult): string {
   const attempts = result.attempts > 1 ? ` at attempt ${result.attempts}` : '';
   return [
     ...(result.backup ? [backupResultText({ ...result.backup, warnings: [], errors: [] })] : []),
+    ...(result.git ?? []).map(syncedText),
     ...(result.removed.length > 0 ? [`removed by retention: ${result.removed.join(', ')}`] : []),
     `run of schedule "${result.schedule}" ${phase(result.phase)}${attempts} in ${duration(took)}`,
     ...issueLines(result),
@@ -42,7 +44,7 @@ export function scheduleDetails({ schedule, lastGood, rpo, problem }: ScheduleVi
     `Name:        ${schedule.name}`,
     `Does:        ${actionText(input)}`,
     `Cluster:     ${input.cluster}`,
-    `Location:    ${input.location}`,
+    `Location:    ${input.location || '-'}`,
     `Schedule:    ${printSchedule(schedule.expression)}`,
     `State:       ${schedule.paused ? `paused: ${schedule.note}` : 'active'}`,
     `Created:     ${schedule.createdAt}`,
@@ -66,13 +68,13 @@ export function scheduleDetails({ schedule, lastGood, rpo, problem }: ScheduleVi
 function actionText({ action }: RunScheduleInput): string {
   if (action.type === 'check')
     return action.readShare === 0 ? 'check' : `check, reading ${Math.round(action.readShare * 1_000) / 10}% of the packs`;
-  const { selection } = action;
-  const namespaces = selection.includedNamespaces.length === 0 ? 'all namespaces' : selection.includedNamespaces.join(', ');
-  return `backup of ${namespaces}`;
+  const { includedNamespaces } = action.selection;
+  const namespaces = includedNamespaces.length === 0 ? 'all namespaces' : includedNamespaces.join(', ');
+  return action.type === 'git' ? `sync of ${namespaces} to Git: ${action.remotes.join(', ')}` : `backup of ${namespaces}`;
 }
 
 function retentionText({ action }: RunScheduleInput): string {
-  if (action.type === 'check') return '-';
+  if (action.type !== 'backup') return '-';
   const rules = Object.entries(action.retention ?? {}).map(
     ([rule, value]) => `${rule.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${value}`,
   );

@@ -1,18 +1,20 @@
 import { z } from 'zod';
 import { CapturedApplication, PluginOptions, RecoveredApplication } from './application-schemas.ts';
 import { OUTPUT_FORMATS } from './print.ts';
+import { ClusterStateRequest } from './cluster-state-schema.ts';
 import { BackupHooks, HookCounts, RestoreHooks } from './hook-schemas.ts';
 import { CapturedEtcd, ETCD_SCHEMAS } from './etcd-schemas.ts';
 import { CapturedRelease, HELM_SCHEMAS } from './helm-schemas.ts';
 import { GIT_SCHEMAS } from './git-schemas.ts';
-import { Issue } from './issue-schema.ts';
+import { Issue, ObjectId } from './issue-schema.ts';
+import { RetentionPolicy, Schedule, ScheduleBasics } from './schedule-schemas.ts';
+import { Selection } from './selection-schema.ts';
 import { CapturedVolume, RestoredVolume, VolumeRequest, VolumeRestoreRequest, VOLUME_SCHEMAS, VolumesGc } from './volume-schemas.ts';
 
 /**
  * The shapes of `-o json` and `-o yaml`: part of the command line's contract. docs/schemas holds them as JSON Schema, a test keeps that up to
  * date and checks real answers against these. Fields may be added; none is removed or changes its meaning within a major version.
  */
-const ObjectId = z.object({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
 const Type = z.object({ group: z.string(), version: z.string(), kind: z.string(), resource: z.string(), namespaced: z.boolean() });
 const Kind = z.object({ type: Type, count: z.int(), bytes: z.int(), revision: z.string(), fallbackReason: z.string().optional() });
 const Sizes = z.object({ read: z.int(), stored: z.int(), newSegments: z.int(), knownSegments: z.int() });
@@ -20,16 +22,6 @@ const Cluster = z.object({ name: z.string(), uid: z.string(), version: z.string(
 const Step = z.object({ step: z.string(), startedAt: z.iso.datetime(), durationMs: z.number() });
 const Phase = z.enum(['Running', 'Completed', 'PartiallyFailed', 'Failed', 'Canceled']);
 const Counts = z.record(z.enum(['create', 'update', 'replace', 'skip', 'conflict', 'unchanged', 'omit', 'refuse']), z.int());
-const Selection = z.object({
-  includedNamespaces: z.array(z.string()),
-  excludedNamespaces: z.array(z.string()),
-  includedResources: z.array(z.string()),
-  excludedResources: z.array(z.string()),
-  labelSelector: z.string(),
-  orLabelSelectors: z.array(z.string()),
-  clusterResources: z.enum(['auto', 'include', 'exclude']),
-  objects: z.array(z.string()),
-});
 const Account = { warnings: z.array(Issue), errors: z.array(Issue), startedAt: z.iso.datetime(), completedAt: z.iso.datetime() };
 const Run = z.object({
   name: z.string(),
@@ -118,62 +110,6 @@ const Files = z.record(
 const Read = z.object({ read: z.int(), total: z.int() });
 const ReadOf = z.object({ read: z.int(), expected: z.int() });
 
-const Keep = z.int().min(1).optional();
-const RetentionPolicy = z.object({
-  keepLast: Keep,
-  keepHourly: Keep,
-  keepDaily: Keep,
-  keepWeekly: Keep,
-  keepMonthly: Keep,
-  keepYearly: Keep,
-  keepWithin: z.string().optional(),
-  timeZone: z.string().optional(),
-});
-
-const ScheduledAction = z.union([
-  z.object({
-    type: z.literal('backup'),
-    selection: Selection,
-    labels: z.record(z.string(), z.string()),
-    ttlSeconds: z.int().optional(),
-    volumes: VolumeRequest.optional(),
-    hooks: BackupHooks.optional(),
-    retention: RetentionPolicy.optional(),
-  }),
-  z.object({ type: z.literal('check'), readShare: z.number().min(0).max(1) }),
-]);
-const ScheduleBasics = z.object({
-  name: z.string(),
-  expression: z.string(),
-  cluster: z.string(),
-  location: z.string(),
-  action: ScheduledAction,
-  attempts: z.int(),
-  retryAfterSeconds: z.number(),
-  overlap: z.string(),
-  catchUpSeconds: z.number(),
-  jitterSeconds: z.number(),
-  paused: z.boolean(),
-});
-const Schedule = ScheduleBasics.extend({
-  /** Why it is paused. */
-  note: z.string(),
-  createdAt: z.iso.datetime(),
-  nextRuns: z.array(z.iso.datetime()),
-  recentRuns: z.array(z.object({ workflowId: z.string(), runId: z.string(), scheduledAt: z.iso.datetime(), startedAt: z.iso.datetime() })),
-  running: z.array(z.string()),
-  lastGood: z.object({ name: z.string(), completedAt: z.iso.datetime() }).optional(),
-  rpo: z.object({
-    rpoNowSeconds: z.number().nullable(),
-    targetSeconds: z.number(),
-    overdue: z.boolean(),
-    paused: z.boolean(),
-    timesOver: z.number(),
-  }),
-  /** Why it is not known what the location holds; '' when it is. */
-  problem: z.string(),
-});
-
 /** By command; the file name in docs/schemas. */
 export const SCHEMAS = {
   ...ETCD_SCHEMAS,
@@ -200,6 +136,7 @@ export const SCHEMAS = {
     ttlSeconds: z.int().optional(),
     volumes: VolumeRequest.optional(),
     hooks: BackupHooks.optional(),
+    ...ClusterStateRequest,
   }),
   'backup-get': z.object({ location: z.string(), running: z.array(Run), backups: z.array(BackupSummary) }),
   'backup-describe': BackupSummary.extend({ runId: z.string(), selection: Selection, kinds: z.array(Kind), steps: z.array(Step) }),

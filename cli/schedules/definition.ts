@@ -2,7 +2,7 @@ import type { ClusterStateRequest } from '../../contracts/cluster-state.ts';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { HookRule } from '../../contracts/hook.ts';
 import type { RetentionPolicy } from '../../contracts/retention.ts';
-import type { RunScheduleInput, ScheduledBackup, ScheduledCheck } from '../../contracts/schedule.ts';
+import type { RunScheduleInput, ScheduledBackup, ScheduledCheck, ScheduledSync } from '../../contracts/schedule.ts';
 import type { VolumeRequest } from '../../contracts/volume.ts';
 import { nameProblem } from '../../domain/plan/names.ts';
 import { checkPolicy } from '../../domain/retention/policy.ts';
@@ -27,6 +27,7 @@ export interface DefinitionOptions extends SelectionOptions {
   readonly schedule: string;
   readonly timezone: string;
   readonly check: boolean;
+  readonly gitOnly: boolean;
   readonly readData?: string | true;
   readonly labels: Readonly<Record<string, string>>;
   readonly ttl?: string;
@@ -61,7 +62,7 @@ export function defineSchedule(
     input: {
       schedule: name,
       ...place,
-      action: options.check ? checkAction(options) : backupAction(options),
+      action: actionOf(options),
       attempts: options.attempts,
       retryAfterSeconds: parseDuration(options.retryAfter, '--retry-after'),
       ...(options.rpo === undefined ? {} : { rpoSeconds: wholeSeconds(options.rpo, '--rpo') }),
@@ -73,8 +74,14 @@ export function defineSchedule(
   };
 }
 
-function backupAction(options: DefinitionOptions): ScheduledBackup {
+function actionOf(options: DefinitionOptions): RunScheduleInput['action'] {
+  if (options.check && options.gitOnly) throw bad('--check and --git-only are two schedules: make one for each');
+  if (options.check) return checkAction(options);
   if (options.readData !== undefined) throw bad('--read-data is for schedules of checks: add --check');
+  return options.gitOnly ? syncAction(options) : backupAction(options);
+}
+
+function backupAction(options: DefinitionOptions): ScheduledBackup {
   const retention = Object.keys(options.retention).length === 0 ? undefined : options.retention;
   if (retention) checkPolicy(retention);
   return {
@@ -91,10 +98,28 @@ function backupAction(options: DefinitionOptions): ScheduledBackup {
 }
 
 function checkAction(options: DefinitionOptions): ScheduledCheck {
-  if (options.ttl !== undefined || Object.keys(options.retention).length > 0) {
-    throw bad('--check makes no backups: leave out --ttl and the --keep options');
-  }
+  refuseBackupOptions('--check', options);
+  if (options.clusterState.git !== undefined) throw bad('--check makes no commits: leave out --git');
   return { type: 'check', readShare: readShare(options.readData) };
+}
+
+function syncAction(options: DefinitionOptions): ScheduledSync {
+  refuseBackupOptions('--git-only', options);
+  const { git: remotes = [] } = options.clusterState;
+  if (remotes.length === 0) throw bad('--git-only needs --git: name the remotes that get the state');
+  return { type: 'git', remotes, selection: checkedSelection(options) };
+}
+
+function refuseBackupOptions(instead: string, { ttl, retention, labels, clusterState, hookRules }: DefinitionOptions): void {
+  const given = [
+    ...(ttl === undefined ? [] : ['--ttl']),
+    ...(Object.keys(retention).length === 0 ? [] : ['the --keep options']),
+    ...(Object.keys(labels).length === 0 ? [] : ['--labels']),
+    ...(hookRules === undefined ? [] : ['--hooks']),
+    ...(clusterState.etcd === undefined ? [] : ['--include-etcd']),
+    ...(clusterState.helm === undefined ? [] : ['--helm']),
+  ];
+  if (given.length > 0) throw bad(`${instead} makes no backups: leave out ${given.join(', ')}`);
 }
 
 /** `--read-data` alone is everything; `--read-data 10%` a part. */

@@ -44,7 +44,7 @@ export async function viewSchedules(
 type Found = { readonly run?: { readonly name: string; readonly completedAt: string } } | { readonly problem: string };
 
 async function lastGoodRun(catalogues: Catalogues, orchestrator: Orchestrator, schedule: KnownSchedule): Promise<Found> {
-  if (schedule.input.action.type === 'check') return lastGoodCheck(orchestrator, schedule.name);
+  if (schedule.input.action.type !== 'backup') return lastGoodTurn(orchestrator, schedule.name);
   try {
     const backup = await newestGoodBackup(catalogues, { location: schedule.input.location, schedule: schedule.name });
     return backup ? { run: backup } : {};
@@ -101,7 +101,8 @@ export async function goodBackupOf(session: Session, wanted: MadeBySchedule): Pr
   });
 }
 
-async function lastGoodCheck(orchestrator: Orchestrator, name: string): Promise<Found> {
+/** Of what leaves no backup, from the runs that the server remembers. */
+async function lastGoodTurn(orchestrator: Orchestrator, name: string): Promise<Found> {
   const query = `${SEARCH_ATTRIBUTES.kind} = 'schedule' AND ${SEARCH_ATTRIBUTES.name} = '${name}' AND ${SEARCH_ATTRIBUTES.phase} = 'Completed'`;
   let newest: { readonly name: string; readonly completedAt: string } | undefined;
   for await (const run of orchestrator.client.workflow.list({ query })) {

@@ -201,6 +201,37 @@ describe('a cluster in Git', () => {
     expect(await remote.read(branch, 'shop/configmaps/settings.yaml')).toContain('extra: new\n');
   }, 120_000);
 
+  it('is brought up to date by a schedule, which makes no backups', async () => {
+    const create = (words: string) =>
+      place.run(['schedule', 'create', 'state', '--schedule', '@every 720h', '--git-only', ...words.split(' ')]);
+    expect(await create('-n shop')).toMatchObject({ code: 2, stderr: expect.stringContaining('--git-only needs --git') });
+    expect(await create('-n shop --git plain --ttl 1h --helm')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--git-only makes no backups: leave out --ttl, --helm'),
+    });
+    expect(await create('-n shop --git plain')).toMatchObject({ code: 0 });
+    await place.api.mergePatch(configMap('shop', 'settings'), { data: { extra: 'scheduled' } });
+    const backups = (await hold('backup get -o name')).stdout;
+    const first = await hold('schedule trigger state --wait');
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/sync to "plain", branch \S+: commit [0-9a-f]{12}: 0 created, 1 changed, 0 deleted/),
+    });
+    expect(await remote.read(branch, 'shop/configmaps/settings.yaml')).toContain('extra: scheduled\n');
+    expect((await hold('schedule trigger state --wait')).stdout).toContain('nothing changed, no commit');
+    expect((await hold('backup get -o name')).stdout).toBe(backups);
+    const described = JSON.parse((await hold('schedule describe state -o json')).stdout) as object;
+    expect(SCHEMAS['schedule-describe'].parse(described)).toMatchObject({
+      location: '',
+      action: { type: 'git', remotes: ['plain'], selection: { includedNamespaces: ['shop'] } },
+      lastGood: { name: expect.any(String) },
+      rpo: { overdue: false },
+    });
+    expect((await hold('schedule describe state')).stdout).toContain('sync of shop to Git: plain');
+    expect((await hold('coverage -o json')).stdout).not.toContain('"state"');
+    expect(await hold('schedule delete state --confirm')).toMatchObject({ code: 0 });
+  }, 180_000);
+
   it('has chart and values of what Helm has installed, as one commit for each change of them', async () => {
     await place.api.create(namespace('charts'));
     const helm = await helmProgram(place.folder, place.cluster.kubeconfigPath);

@@ -21,7 +21,7 @@ import {
   cursor,
   SECRETS,
 } from './fake-activities.ts';
-import { clusterStateActivities } from './fake-cluster-state.ts';
+import { clusterStateActivities, SYNCED } from './fake-cluster-state.ts';
 import { RELEASES, restoreReleasesActivities } from './fake-releases.ts';
 import type { RunRequest } from './workflow-env.ts';
 
@@ -220,6 +220,18 @@ function schedules(): readonly Recording[] {
       activities: scheduleActivities({
         planBackup: () => (++attempts === 1 ? Promise.reject(new HoldfastError('Forbidden', 'forbidden')) : Promise.resolve(plan())),
       }),
+      during: ended,
+    },
+    {
+      ...base,
+      path: 'syncs-git',
+      input: { ...SCHEDULED, location: '', action: { type: 'git', remotes: ['refused', 'state'], selection: SELECT_ALL } },
+      activities: {
+        syncToGit: ({ remote }) =>
+          remote === 'refused'
+            ? Promise.reject(new HoldfastError('BadInput', 'not configured'))
+            : Promise.resolve({ ...SYNCED, remote, warnings: [], errors: [] }),
+      },
       during: ended,
     },
     {

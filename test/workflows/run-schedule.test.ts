@@ -3,9 +3,11 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import type { CommitBackupInput, HoldfastActivities } from '../../contracts/activities.ts';
 import { HoldfastError } from '../../contracts/failures.ts';
+import type { SyncGitInput } from '../../contracts/git.ts';
 import type { PruneBackupsInput, RunScheduleInput, RunScheduleResult } from '../../contracts/schedule.ts';
+import { SELECT_ALL } from '../../contracts/selection.ts';
 import { captured, CONFIG_MAPS, plan, SCHEDULED, scheduleActivities } from '../support/fake-activities.ts';
-import { clusterStateActivities, ETCD, RELEASE } from '../support/fake-cluster-state.ts';
+import { clusterStateActivities, ETCD, RELEASE, SYNCED } from '../support/fake-cluster-state.ts';
 import { startWorkflowEnv, type WorkflowEnv } from '../support/workflow-env.ts';
 
 let env: WorkflowEnv;
@@ -148,5 +150,46 @@ describe('runSchedule', () => {
     expect(asked).toEqual([{ location: 'l', readShare: 0.1 }]);
     expect(result).toMatchObject({ phase: 'PartiallyFailed', errors: [damage], removed: [] });
     expect(result.backup).toBeUndefined();
+  });
+
+  describe('of Git', () => {
+    const action = { type: 'git', remotes: ['first', 'second'], selection: SELECT_ALL } as const;
+    const synced = (remote: string) => ({ ...SYNCED, remote, warnings: [], errors: [] });
+
+    it('brings each remote to the live state, and makes no backup', async () => {
+      const asked: SyncGitInput[] = [];
+      const syncToGit = (input: SyncGitInput) => {
+        asked.push(input);
+        return Promise.resolve(synced(input.remote));
+      };
+      const result = await run({ syncToGit }, { ...SCHEDULED, location: '', action });
+      expect(asked).toEqual(action.remotes.map((remote) => ({ cluster: 'c', remote, selection: SELECT_ALL, source: { live: true } })));
+      expect(result).toMatchObject({ phase: 'Completed', attempts: 1, removed: [], errors: [] });
+      expect(result.git).toEqual(action.remotes.map((remote) => ({ ...SYNCED, remote })));
+      expect(result.backup).toBeUndefined();
+    });
+
+    it('tries each remote as often as it may, and one that is refused keeps no other from its state', async () => {
+      const tries: string[] = [];
+      const syncToGit = ({ remote }: SyncGitInput) => {
+        tries.push(remote);
+        if (remote === 'first') return Promise.reject(new HoldfastError('Forbidden', 'the server refuses'));
+        return tries.length < 5 ? Promise.reject(new HoldfastError('Conflict', 'somebody was first')) : Promise.resolve(synced(remote));
+      };
+      const result = await run({ syncToGit }, { ...SCHEDULED, location: '', action });
+      expect(tries).toEqual(['first', 'first', 'first', 'second', 'second']);
+      expect(result).toMatchObject({ phase: 'PartiallyFailed', attempts: 3, git: [{ remote: 'second' }] });
+      expect(result.errors.map(({ message }) => message)).toEqual(['"first" is not brought up to date: the server refuses']);
+      expect(result.warnings.map(({ code }) => code)).toEqual(['AttemptFailed', 'AttemptFailed', 'AttemptFailed']);
+    });
+
+    it('fails with the first reason when no remote could be reached', async () => {
+      const syncToGit = ({ remote }: SyncGitInput) => Promise.reject(new HoldfastError('BadInput', `${remote} is not configured`));
+      const failure: unknown = await run({ syncToGit }, { ...SCHEDULED, location: '', action }).catch((error: unknown) => error);
+      expect((failure as WorkflowFailedError).cause as ApplicationFailure).toMatchObject({
+        type: 'BadInput',
+        message: 'first is not configured',
+      });
+    });
   });
 });

@@ -24,7 +24,7 @@ const sync = (syncToGit: () => Promise<GitSyncOutcome>): Promise<SyncGitResult> 
 
 describe('syncGit', () => {
   it('answers with the commit and its numbers', async () => {
-    expect(await sync(() => Promise.resolve(SYNCED))).toMatchObject({ ...SYNCED, phase: 'Completed', steps: [{ step: 'sync' }] });
+    expect(await sync(() => Promise.resolve(SYNCED))).toMatchObject({ ...SYNCED, phase: 'Completed', steps: [{ step: 'git state' }] });
   });
 
   it('is partly failed when something could not be read', async () => {
