@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { appendFile, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,14 +53,17 @@ export async function postgresServer(
   };
   await give(folder);
   let server: ChildProcess | undefined;
-  let log = '';
+  // Into a file: what the server has logged is there when it answers, and not when a pipe has been read.
+  const logFile = join(folder, 'server.log');
+  const log = () => readFileSync(logFile, 'utf8');
   const start = async () => {
     const words = ['-D', data, '-k', folder, ...(options.settings ?? []).flatMap((setting) => ['-c', setting])];
-    server = spawn('postgres', words, { ...spawnOptions, stdio: ['ignore', 'ignore', 'pipe'] });
-    server.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    const output = openSync(logFile, 'a');
+    server = spawn('postgres', words, { ...spawnOptions, stdio: ['ignore', 'ignore', output] });
+    closeSync(output);
     const process = server;
     for (;;) {
-      if (process.exitCode !== null) throw new Error(`postgres ended with ${process.exitCode}: ${log}`);
+      if (process.exitCode !== null) throw new Error(`postgres ended with ${process.exitCode}: ${log()}`);
       if (
         await run('pg_isready', '-U', 'app', '-d', 'postgres').then(
           () => true,
@@ -103,7 +107,7 @@ export async function postgresServer(
     await stop('SIGQUIT');
     await rm(folder, { recursive: true, force: true });
   };
-  return { folder, volume, cluster, run, start, stop, log: () => log, remove };
+  return { folder, volume, cluster, run, start, stop, log, remove };
 }
 
 async function give(path: string): Promise<void> {
