@@ -57,7 +57,7 @@ async function copy(name: string | undefined, options: CopyOptions): Promise<Exi
         wait: options.wait || name !== undefined,
         timeoutMs: options.timeout,
         output: options.output,
-        resultName: `location/${to}`,
+        resultNames: () => [`location/${to}`],
         text: copyResultText,
       });
       if (name !== undefined && code === 0) await confirm(session, to, name);

@@ -152,7 +152,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
         wait: options.wait,
         timeoutMs: options.timeout,
         output: options.output,
-        resultName: `backup/${name}`,
+        resultNames: () => [`backup/${name}`],
         text: backupResultText,
       }),
     );

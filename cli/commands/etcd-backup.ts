@@ -62,7 +62,7 @@ async function backUp(given: string | undefined, options: BackupOptions): Promis
         wait: options.wait,
         timeoutMs: options.timeout,
         output: options.output,
-        resultName: `backup/${name}`,
+        resultNames: () => [`backup/${name}`],
         text: etcdBackupText,
       }),
     );

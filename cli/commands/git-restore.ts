@@ -108,7 +108,7 @@ async function plan(session: Session, { input, options, restoreOptions, cluster 
 async function restoreImported(orchestrator: Orchestrator, { input, cluster, options, restoreOptions }: CommitRestore): Promise<ExitCode> {
   const { remote, commit, location } = input;
   const workflowId = gitImportWorkflowId(location, remote, commit);
-  const handle = await startOrJoinRun(orchestrator, {
+  const { handle } = await startOrJoinRun(orchestrator, {
     workflow: 'importCommit',
     workflowId,
     kind: 'git',
@@ -143,7 +143,7 @@ async function restoreImported(orchestrator: Orchestrator, { input, cluster, opt
     wait: options.wait,
     timeoutMs: options.timeout,
     output: options.output,
-    resultName: `restore/${name}`,
+    resultNames: () => [`restore/${name}`],
     text: restoreResultText,
   });
 }

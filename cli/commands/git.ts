@@ -68,7 +68,7 @@ async function sync(remote: string, options: SyncOptions): Promise<ExitCode> {
         wait: options.wait,
         timeoutMs: options.timeout,
         output: options.output,
-        resultName: `git/${remote}`,
+        resultNames: () => [`git/${remote}`],
         text: gitSyncText,
       }),
     );

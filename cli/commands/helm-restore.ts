@@ -5,7 +5,7 @@ import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import type { ReleaseRestoreOptions, RestoreReleasesInput, RestoreReleasesResult } from '../../contracts/helm-restore.ts';
 import { restoreReleasesWorkflowId } from '../../contracts/workflow-ids.ts';
 import { isClientOnly, type Orchestrator } from '../../workers/embedded.ts';
-import { ExitCode, exitCodeOfPhase } from '../exit-codes.ts';
+import { ExitCode } from '../exit-codes.ts';
 import {
   durationOption,
   withClusterOptions,
@@ -18,10 +18,9 @@ import {
   type WaitOptions,
 } from '../options.ts';
 import { plannedText, restoredText } from '../output/helm-text.ts';
-import { note, printAnswer } from '../output/print.ts';
-import { followOrLeave } from '../runs/follow-or-leave.ts';
+import { printAnswer } from '../output/print.ts';
 import { withOrchestrator } from '../runs/orchestration.ts';
-import { startOrJoinRun, uiLink } from '../runs/start-run.ts';
+import { undertake } from '../runs/undertake.ts';
 import { namedCluster, reachableCluster, withSession, type NamedCluster, type Session } from '../session.ts';
 
 interface RestoreOptions extends ClusterOptions, LocationOptions, OutputOptions, WaitOptions {
@@ -117,30 +116,26 @@ interface Run {
 }
 
 /** The same request is the same run: one that an earlier command has left, or another one follows, is joined. */
-async function run(orchestrator: Orchestrator, { input, cluster, options }: Run): Promise<ExitCode> {
+function run(orchestrator: Orchestrator, { input, cluster, options }: Run): Promise<ExitCode> {
   const { location, backup, releases } = input;
-  const workflowId = restoreReleasesWorkflowId(cluster.name, createHash('sha256').update(JSON.stringify(input)).digest('hex').slice(0, 16));
-  const name = releases.join(', ');
-  const handle = await startOrJoinRun(orchestrator, {
-    workflow: 'restoreReleases',
-    workflowId,
-    kind: 'helm',
-    name: releases.join(',').slice(0, MAX_NAME),
-    location,
-    cluster,
-    input,
-  });
-  const link = uiLink(orchestrator, workflowId, (await handle.describe()).runId);
-  note(`restore of Helm releases ${name} of backup "${backup}" started${link === '' ? '' : `: ${link}`}`);
-  const { wait, timeout: timeoutMs } = options;
-  return followOrLeave({ orchestrator, handle, wait, timeoutMs, noun: 'helm', name }, (ended) => {
-    const result = ended as RestoreReleasesResult;
-    printAnswer(options.output, {
-      data: result,
-      names: result.releases.map((release) => `${release.namespace}/${release.name}`),
-      table: () => restoredText(result),
-    });
-    return exitCodeOfPhase(result.phase);
+  const request = createHash('sha256').update(JSON.stringify(input)).digest('hex').slice(0, 16);
+  return undertake<RestoreReleasesResult>(orchestrator, {
+    request: {
+      workflow: 'restoreReleases',
+      workflowId: restoreReleasesWorkflowId(cluster.name, request),
+      kind: 'helm',
+      name: releases.join(',').slice(0, MAX_NAME),
+      location,
+      cluster,
+      input,
+    },
+    title: `restore of Helm releases ${releases.join(', ')} of backup "${backup}"`,
+    joins: true,
+    wait: options.wait,
+    timeoutMs: options.timeout,
+    output: options.output,
+    resultNames: (result) => result.releases.map(({ namespace, name }) => `${namespace}/${name}`),
+    text: restoredText,
   });
 }
 

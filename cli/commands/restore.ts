@@ -164,7 +164,7 @@ async function create(given: string | undefined, options: CreateOptions): Promis
         wait: options.wait,
         timeoutMs: options.timeout,
         output: options.output,
-        resultName: `restore/${name}`,
+        resultNames: () => [`restore/${name}`],
         text: restoreResultText,
       }),
     );

@@ -110,7 +110,7 @@ async function capture(session: Session, { cluster }: OpenedBackup, { location, 
     if (await isThere()) return { backup: name };
     const workflowId = backupWorkflowId(location, name);
     const request = { workflow: 'backupProject', workflowId, kind: 'backup', name, location, cluster, input } as const;
-    const handle = await startOrJoinRun(orchestrator, request);
+    const { handle } = await startOrJoinRun(orchestrator, request);
     note(`backup "${name}" of the etcd snapshot of "${backup}" started`);
     const following = { orchestrator, handle, wait: true, timeoutMs: 0, noun: 'backup', name } as const;
     const ended = await followOrLeave(following, (result) => told(result as BackupProjectResult));

@@ -2,8 +2,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Orchestrator } from '../../workers/embedded.ts';
 import { ExitCode, exitCodeOfFailedRun } from '../exit-codes.ts';
 import { note } from '../output/print.ts';
-import type { RunKind } from './start-run.ts';
 import { followRun, RunFailed, StoppedFollowing } from './follow-run.ts';
+import { isDescribed, type RunKind } from './start-run.ts';
 
 export interface Following {
   readonly orchestrator: Orchestrator;
@@ -21,7 +21,7 @@ export interface Following {
 export async function followOrLeave(following: Following, ended: (result: unknown) => ExitCode): Promise<ExitCode> {
   const { orchestrator, handle, wait, timeoutMs, noun, name } = following;
   if (!orchestrator.embedded && !wait) {
-    if (!['copy', 'git', 'helm'].includes(noun)) note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
+    if (isDescribed(noun)) note(`see how it goes with \`holdfast ${noun} describe ${name}\``);
     return ExitCode.Done;
   }
   try {

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { FailureType, HoldfastError } from '../../contracts/failures.ts';
 import { attributesOfNewRun } from '../../contracts/search-attributes.ts';
@@ -20,37 +20,51 @@ export interface RunRequest {
   readonly input: unknown;
 }
 
+export interface StartedRun {
+  readonly handle: WorkflowHandle;
+  readonly runId: string;
+  /** False when it was going on already. */
+  readonly isNew: boolean;
+}
+
 /** Starts a run. One of the same name that is still going is `AlreadyExists`; on the embedded server the run is noted, so that it is never lost. */
-export async function startRun(orchestrator: Orchestrator, request: RunRequest): Promise<WorkflowHandleWithFirstExecutionRunId> {
+export async function startRun(orchestrator: Orchestrator, request: RunRequest): Promise<StartedRun> {
   const { workflowId, cluster } = request;
   if (orchestrator.embedded) await orchestrator.openRuns.note({ id: workflowId, cluster: cluster.name, access: cluster.access });
   try {
-    return await orchestrator.client.workflow.start(request.workflow, {
+    const handle = await orchestrator.client.workflow.start(request.workflow, {
       workflowId,
       taskQueue: clusterTaskQueue(cluster.name),
       args: [request.input],
       staticSummary: `${request.kind} ${request.name}`,
       typedSearchAttributes: searchAttributes(request),
     });
+    return { handle, runId: handle.firstExecutionRunId, isNew: true };
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new HoldfastError(FailureType.AlreadyExists, `${request.kind} "${request.name}" is running already`, {
-      advice: ['copy', 'git', 'helm'].includes(request.kind)
-        ? 'wait until it has ended'
-        : `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``,
+      advice: isDescribed(request.kind)
+        ? `follow it with \`holdfast ${request.kind} describe ${request.name} --wait\``
+        : 'wait until it has ended',
       cause: error,
     });
   }
 }
 
 /** The same; a run of that name that is still going is joined: it is what an earlier process has left. */
-export async function startOrJoinRun(orchestrator: Orchestrator, request: RunRequest): Promise<WorkflowHandle> {
+export async function startOrJoinRun(orchestrator: Orchestrator, request: RunRequest): Promise<StartedRun> {
   try {
     return await startRun(orchestrator, request);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.type !== FailureType.AlreadyExists) throw error;
-    return orchestrator.client.workflow.getHandle(request.workflowId);
+    const handle = orchestrator.client.workflow.getHandle(request.workflowId);
+    return { handle, runId: (await handle.describe()).runId, isNew: false };
   }
+}
+
+/** Whether a command `describe` shows runs of that kind. */
+export function isDescribed(kind: RunKind): boolean {
+  return kind === 'backup' || kind === 'restore' || kind === 'schedule';
 }
 
 /** Temporal's web page of a run; '' when no UI is known. */

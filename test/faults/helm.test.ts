@@ -83,6 +83,7 @@ describe('a restore of Helm releases that is disturbed', () => {
       phase: 'Completed',
       releases: [{ name: 'slow', action: 'installed', revision: 1, status: 'deployed' }],
     });
+    expect(again.stderr).toMatch(/restore of Helm releases slow of backup "first" is going on, and is followed from here/);
     expect((await place.api.get(path('configmaps', 'slow-config')))?.['data']).toEqual({ colour: 'blue' });
     expect(await record('slow', 1)).toMatchObject({ metadata: { labels: { team: 'shop' } } });
     await helm('upgrade', 'slow', charts.slow, '-n', NAMESPACE, '--set', 'colour=green');

@@ -302,7 +302,7 @@ export class TestPlace {
       scheduledWork: new WorkNotes(join(this.folder, 'state'), 'schedules'),
       close: () => Promise.resolve(),
     };
-    const handle = await startRun(orchestrator, { ...request, cluster: { name: request.cluster, access } });
+    const { handle } = await startRun(orchestrator, { ...request, cluster: { name: request.cluster, access } });
     return {
       handle,
       outcome: async () => {
